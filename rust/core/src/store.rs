@@ -1,0 +1,260 @@
+//! Where the bytes are. A store knows directories, names and contents, and nothing of registries.
+//!
+//! Three small traits, bulk and synchronous: the caller hands over everything it wants of one kind at once, the
+//! store spreads it over whatever parallelism suits it (threads and directory handles on a filesystem; requests in
+//! flight on a bucket) and calls the visitor back, from many threads and in no order. Code that plans takes
+//! [`List`] and [`Read`]; only `remove` takes [`Remove`], so a dry run holds nothing that could remove.
+
+pub mod fs;
+pub mod layers;
+pub mod memory;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::error::Result;
+use crate::progress::Control;
+
+/// The place of something in a store: a path below the storage root, `/` between components, none leading.
+///
+/// Bytes, not text: a directory on disk can have any name.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Key(Vec<u8>);
+
+impl Key {
+    /// The storage root itself.
+    pub const fn root() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A key from its text.
+    pub fn new(path: impl AsRef<[u8]>) -> Self {
+        Self(path.as_ref().to_vec())
+    }
+
+    /// The key of `name` (which may hold several components) under this one.
+    #[must_use]
+    pub fn join(&self, name: impl AsRef<[u8]>) -> Self {
+        let name = name.as_ref();
+        let mut joined = Vec::with_capacity(self.0.len() + 1 + name.len());
+        joined.extend_from_slice(&self.0);
+        if !joined.is_empty() && !name.is_empty() {
+            joined.push(b'/');
+        }
+        joined.extend_from_slice(name);
+        Self(joined)
+    }
+
+    /// The bytes of the path.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("the storage root") } else { f.write_str(&String::from_utf8_lossy(&self.0)) }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A directory (in a bucket: a common prefix).
+    Directory,
+    /// A regular file (in a bucket: an object).
+    File,
+    /// A symbolic link. Never followed.
+    Symlink,
+    /// A FIFO, a socket, a device.
+    Special,
+}
+
+/// One child of a listed directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The name, one component.
+    pub name: &'a [u8],
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// A piece of one directory's listing.
+#[derive(Clone, Copy, Debug)]
+pub enum Page<'a> {
+    /// There is no such directory; no other page follows.
+    Absent,
+    /// Some of the entries, in no order.
+    Entries(&'a [Entry<'a>]),
+    /// The listing is complete. Without this page it is not.
+    End,
+}
+
+/// Size and time of a stored file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The length of the content in bytes.
+    pub size_bytes: u64,
+    /// When the content was last written.
+    pub modified: SystemTime,
+}
+
+impl Stat {
+    /// How long before `now` it was written; nothing if that lies in the future.
+    pub fn age(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.modified).unwrap_or_default()
+    }
+}
+
+/// Many names packed together.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Names {
+    /// Adds a name.
+    ///
+    /// # Panics
+    /// When the names together pass 4 GiB; groups are kept far smaller.
+    pub fn push(&mut self, name: &[u8]) {
+        self.bytes.extend_from_slice(name);
+        self.ends.push(u32::try_from(self.bytes.len()).expect("a group of names stays far below 4 GiB"));
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The name at `index`.
+    pub fn get(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.bytes[start..self.ends[index] as usize]
+    }
+
+    /// All names in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+}
+
+/// Files alike in place: `<directory>/<name>/<leaf>` for every name.
+///
+/// That is the shape of everything in a registry's tree, and it lets a filesystem open the directory once.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The directory that holds the names.
+    pub directory: Key,
+    /// The names, one component each.
+    pub names: Names,
+    /// What follows each name, for instance `link`, `data` or `current/link`.
+    pub leaf: &'static str,
+}
+
+impl Group {
+    /// The most names to put into one group, so that a large directory still spreads over all threads.
+    pub const SIZE: usize = 256;
+
+    /// The key of the file at `index`.
+    pub fn key(&self, index: usize) -> Key {
+        self.directory.join(self.names.get(index)).join(self.leaf)
+    }
+
+    /// Cuts `names` of one directory into groups of at most [`Group::SIZE`].
+    pub fn split<'a>(directory: &Key, leaf: &'static str, names: impl IntoIterator<Item = &'a [u8]>) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for name in names {
+            if groups.last().is_none_or(|group| group.names.len() >= Self::SIZE) {
+                groups.push(Self { directory: directory.clone(), names: Names::default(), leaf });
+            }
+            if let Some(group) = groups.last_mut() {
+                group.names.push(name);
+            }
+        }
+        groups
+    }
+}
+
+/// What reading a file gave.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// Nothing is stored there.
+    Absent,
+    /// The whole content.
+    Whole(&'a [u8]),
+    /// More than the limit is stored there; nothing of it is given but its beginning.
+    TooLarge(&'a [u8]),
+}
+
+/// Receives the pages of listings: index of the directory, page. An error stops the whole listing.
+pub type ListVisitor<'a> = dyn Fn(usize, Page<'_>) -> Result<()> + Sync + 'a;
+/// Receives stats: index of the group, index in the group, what is there. An error stops.
+pub type StatVisitor<'a> = dyn Fn(usize, usize, Option<Stat>) -> Result<()> + Sync + 'a;
+/// Receives contents: index of the group, index in the group, the content. An error stops.
+pub type ReadVisitor<'a> = dyn Fn(usize, usize, Content<'_>) -> Result<()> + Sync + 'a;
+/// Receives outcomes of removals: index of the group, index in the group, outcome. Nothing stops.
+pub type RemoveVisitor<'a> = dyn Fn(usize, usize, Result<Removal>) + Sync + 'a;
+
+/// Listing and looking at what is there.
+pub trait List: Sync {
+    /// Lists the direct children of each directory.
+    ///
+    /// # Errors
+    /// The first failure of a listing, or of the visitor; also where a directory's place holds something else.
+    fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()>;
+
+    /// Finds size and time of every file of the groups.
+    ///
+    /// # Errors
+    /// The first failure; also where a file's place, or a directory on the way, holds a symlink or special file.
+    fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()>;
+}
+
+/// Reading contents.
+pub trait Read: Sync {
+    /// Reads every file of the groups, up to `limit` bytes each.
+    ///
+    /// # Errors
+    /// The first failure; also where a file's place, or a directory on the way, holds a symlink or special file.
+    fn read(&self, groups: &[Group], limit: usize, control: &Control, visit: &ReadVisitor<'_>) -> Result<()>;
+}
+
+/// What became of a file that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Removed,
+    /// It was gone already.
+    Absent,
+}
+
+/// Whether the directory that held a removed file goes with it, once empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// `<directory>/<name>` goes too if nothing else is in it.
+    RemoveIfEmpty,
+    /// `<directory>/<name>` stays.
+    Keep,
+}
+
+/// Removing. Only `crate::remove` asks for this.
+pub trait Remove: Sync {
+    /// Removes every file of the groups. Each outcome goes to the visitor; no failure stops the rest.
+    ///
+    /// # Errors
+    /// Only [`Kind::Cancelled`](crate::error::Kind::Cancelled): what was not yet visited was not removed.
+    fn remove(&self, groups: &[Group], holder: Holder, control: &Control, visit: &RemoveVisitor<'_>) -> Result<()>;
+}
