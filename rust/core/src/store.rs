@@ -12,7 +12,7 @@ pub mod memory;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::Control;
 
 /// The place of something in a store: a path below the storage root, `/` between components, none leading.
@@ -85,13 +85,49 @@ pub struct Entry<'a> {
     pub kind: EntryKind,
 }
 
+/// Some entries of one directory, packed together.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    names: Names,
+    kinds: Vec<EntryKind>,
+}
+
+impl Entries {
+    /// Adds an entry.
+    pub fn push(&mut self, name: &[u8], kind: EntryKind) {
+        self.names.push(name);
+        self.kinds.push(kind);
+    }
+
+    /// Forgets all entries, keeping the memory.
+    pub fn clear(&mut self) {
+        self.names.clear();
+        self.kinds.clear();
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// The entries in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.names.iter().zip(&self.kinds).map(|(name, &kind)| Entry { name, kind })
+    }
+}
+
 /// A piece of one directory's listing.
 #[derive(Clone, Copy, Debug)]
 pub enum Page<'a> {
     /// There is no such directory; no other page follows.
     Absent,
     /// Some of the entries, in no order.
-    Entries(&'a [Entry<'a>]),
+    Entries(&'a Entries),
     /// The listing is complete. Without this page it is not.
     End,
 }
@@ -127,6 +163,12 @@ impl Names {
     pub fn push(&mut self, name: &[u8]) {
         self.bytes.extend_from_slice(name);
         self.ends.push(u32::try_from(self.bytes.len()).expect("a group of names stays far below 4 GiB"));
+    }
+
+    /// Forgets all names, keeping the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
     }
 
     /// How many names there are.
@@ -193,7 +235,7 @@ impl Group {
 pub enum Content<'a> {
     /// Nothing is stored there.
     Absent,
-    /// The whole content.
+    /// The content. A file that is being written meanwhile may give only part of it: verify what matters.
     Whole(&'a [u8]),
     /// More than the limit is stored there; nothing of it is given but its beginning.
     TooLarge(&'a [u8]),
@@ -233,10 +275,12 @@ pub trait Read: Sync {
 }
 
 /// What became of a file that was to be removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Removal {
     /// It is gone.
     Removed,
+    /// It is gone; the directory that held it should have gone too, and could not.
+    HolderStays(Error),
     /// It was gone already.
     Absent,
 }

@@ -1,0 +1,3 @@
+//! What keys mean. No I/O.
+
+pub mod distribution;

@@ -1,0 +1,122 @@
+//! The layout of CNCF Distribution (`registry/storage/paths.go`, version 2), which GitLab's and Harbor's share.
+//!
+//! ```text
+//! docker/registry/
+//!   lockfiles/database-in-use                      GitLab: tags are in a database, not here
+//!   v2/
+//!     repositories/<name>/                         <name> may hold slashes; repositories may nest
+//!       _manifests/revisions/<alg>/<hex>/link      a manifest of this repository
+//!       _manifests/tags/<tag>/current/link         what the tag points to
+//!       _manifests/tags/<tag>/index/<alg>/<hex>/link   what it has pointed to
+//!       _layers/<alg>/<hex>/link                   a layer or config of this repository
+//!       _uploads/<uuid>/                           pushes under way
+//!     blobs/<alg>/<two hex>/<hex>/data             every content, manifests among them
+//! ```
+//!
+//! A `link` holds a digest and nothing else, no newline.
+
+use crate::digest::{Algorithm, Digest};
+use crate::store::Key;
+
+/// The directories above everything, each the parent of the next.
+pub const ANCESTORS: [&str; 3] = ["docker", "registry", "v2"];
+/// Of the registry's directory: where GitLab leaves its markers.
+pub const LOCKFILES: &str = "docker/registry/lockfiles";
+/// The marker of a registry whose tags are in a database.
+pub const DATABASE_IN_USE: &str = "database-in-use";
+/// The directory of all repositories.
+pub const REPOSITORIES: &str = "docker/registry/v2/repositories";
+/// The directory of all blobs.
+pub const BLOBS: &str = "docker/registry/v2/blobs";
+
+/// Below a repository: what makes it one.
+pub const MANIFESTS: &str = "_manifests";
+/// Below a repository: its layer links.
+pub const LAYERS: &str = "_layers";
+/// Below a repository: pushes under way.
+pub const UPLOADS: &str = "_uploads";
+/// Below `_manifests`.
+pub const REVISIONS: &str = "revisions";
+/// Below `_manifests`.
+pub const TAGS: &str = "tags";
+/// Below a tag: the directory that holds its link.
+pub const CURRENT: &str = "current";
+/// Below a tag: what it has pointed to.
+pub const HISTORY: &str = "index";
+/// The file that holds a digest.
+pub const LINK: &str = "link";
+/// The file that holds a blob.
+pub const DATA: &str = "data";
+/// Below `tags/<tag>`: the file that says what the tag points to.
+pub const CURRENT_LINK: &str = "current/link";
+
+/// The most bytes of a link worth reading: one more than any digest has.
+pub const LINK_LIMIT: usize = crate::digest::MAX_TEXT_LENGTH + 1;
+
+/// The directory of the blobs that share a prefix.
+pub fn blob_prefix(algorithm: Algorithm, prefix: u8) -> Key {
+    let mut path = Vec::with_capacity(BLOBS.len() + 10);
+    path.extend_from_slice(BLOBS.as_bytes());
+    path.push(b'/');
+    path.extend_from_slice(algorithm.name().as_bytes());
+    path.push(b'/');
+    crate::digest::push_hex(&[prefix], &mut path);
+    Key::new(path)
+}
+
+/// The directory of one blob.
+pub fn blob(digest: &Digest) -> Key {
+    blob_prefix(digest.algorithm(), digest.prefix()).join(digest.hex())
+}
+
+/// The prefix that a directory below `blobs/<alg>` stands for: two lower-case hex digits.
+pub fn parse_prefix(name: &[u8]) -> Option<u8> {
+    let mut padded = [b'0'; 64];
+    padded.get_mut(..2)?.copy_from_slice(name.get(..2)?);
+    (name.len() == 2).then(|| Digest::from_hex(Algorithm::Sha256, &padded)).flatten().map(|digest| digest.prefix())
+}
+
+/// Whether registries accept the name (distribution/reference, `path-component` joined by slashes).
+pub fn is_valid_repository_name(name: &[u8]) -> bool {
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let valid_component = |component: &[u8]| {
+        let mut runs = component.split(|&byte| alphanumeric(byte)).filter(|separator| !separator.is_empty());
+        component.first().is_some_and(|&byte| alphanumeric(byte))
+            && component.last().is_some_and(|&byte| alphanumeric(byte))
+            && runs.all(|run| matches!(run, b"." | b"_" | b"__") || run.iter().all(|&byte| byte == b'-'))
+    };
+    name.len() <= 255 && name.split(|&byte| byte == b'/').all(valid_component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_lies_under_its_first_byte() {
+        let digest = Digest::of(Algorithm::Sha256, b"");
+        assert_eq!(
+            blob(&digest).to_string(),
+            format!("docker/registry/v2/blobs/sha256/e3/{}", digest.hex())
+        );
+    }
+
+    #[test]
+    fn only_two_lower_case_hex_digits_are_a_prefix() {
+        assert_eq!(parse_prefix(b"e3"), Some(0xe3));
+        for name in ["", "e", "E3", "e3b", "zz", ".."] {
+            assert_eq!(parse_prefix(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn repository_names_follow_the_reference_grammar() {
+        for name in ["a", "library/alpine", "a.b_c__d-e--f/0", "1/2/3"] {
+            assert!(is_valid_repository_name(name.as_bytes()), "{name}");
+        }
+        for name in ["", "A", "a/", "/a", "a//b", "a..b", "a___b", "-a", "a-", "a_/b", "a b", "ü"] {
+            assert!(!is_valid_repository_name(name.as_bytes()), "{name}");
+        }
+        assert!(!is_valid_repository_name("a".repeat(256).as_bytes()));
+    }
+}

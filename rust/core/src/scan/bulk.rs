@@ -1,0 +1,134 @@
+//! Bulk calls whose answers are gathered in order.
+
+use std::sync::Mutex;
+
+use crate::digest::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::layout::distribution::LINK_LIMIT;
+use crate::progress::Control;
+use crate::store::{Content, Entry, Group, Key, List, Page, Read, Stat};
+
+enum Listing<T> {
+    Begun(T),
+    Complete(T),
+    Absent,
+}
+
+/// Lists directories, letting `add` gather what each holds. Nothing for a directory that does not exist.
+pub(crate) fn collect<T: Default + Send>(
+    store: &(impl List + ?Sized),
+    directories: &[Key],
+    control: &Control,
+    add: impl Fn(usize, Entry<'_>, &mut T) -> Result<()> + Sync,
+) -> Result<Vec<Option<T>>> {
+    let slots: Vec<Mutex<Listing<T>>> =
+        directories.iter().map(|_| Mutex::new(Listing::Begun(T::default()))).collect();
+    store.list(directories, control, &|index, page| {
+        let mut slot = slots[index].lock().expect("no thread panics while it gathers");
+        match page {
+            Page::Absent => *slot = Listing::Absent,
+            Page::Entries(entries) => {
+                if let Listing::Begun(gathered) = &mut *slot {
+                    for entry in entries.iter() {
+                        add(index, entry, gathered)?;
+                    }
+                }
+            }
+            Page::End => {
+                if let Listing::Begun(gathered) = &mut *slot {
+                    *slot = Listing::Complete(std::mem::take(gathered));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let finished = slots.into_iter().zip(directories).map(|(slot, key)| {
+        match slot.into_inner().expect("no thread panics while it gathers") {
+            Listing::Complete(gathered) => Ok(Some(gathered)),
+            Listing::Absent => Ok(None),
+            Listing::Begun(_) => Err(Error::new(Kind::Io, "list", key, "the listing did not reach its end")),
+        }
+    });
+    finished.collect()
+}
+
+/// As [`collect`], for directories that a listing has just named: one that is gone means that the store changes.
+pub(crate) fn collect_listed<T: Default + Send>(
+    store: &(impl List + ?Sized),
+    directories: &[Key],
+    control: &Control,
+    add: impl Fn(usize, Entry<'_>, &mut T) -> Result<()> + Sync,
+) -> Result<Vec<T>> {
+    let gathered = collect(store, directories, control, add)?;
+    gathered.into_iter().zip(directories).map(|(found, key)| found.ok_or_else(|| changed("list", key))).collect()
+}
+
+/// Something that a listing named was not found, or the other way round.
+pub(crate) fn changed(operation: &'static str, key: &Key) -> Error {
+    Error::new(
+        Kind::Changed,
+        operation,
+        key,
+        "a listing names it and a look finds nothing: the store changes meanwhile or misbehaves; run again",
+    )
+}
+
+/// Sizes and times of all files of the groups.
+pub(crate) fn stat_all(
+    store: &(impl List + ?Sized),
+    groups: &[Group],
+    control: &Control,
+) -> Result<Vec<Vec<Option<Stat>>>> {
+    let slots: Vec<Mutex<Vec<Option<Stat>>>> =
+        groups.iter().map(|group| Mutex::new(vec![None; group.names.len()])).collect();
+    store.stat(groups, control, &|group, index, stat| {
+        slots[group].lock().expect("no thread panics while it gathers")[index] = stat;
+        Ok(())
+    })?;
+    Ok(slots.into_iter().map(|slot| slot.into_inner().expect("no thread panics while it gathers")).collect())
+}
+
+/// What a link file held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// There is no such file.
+    #[default]
+    Absent,
+    /// A digest.
+    Digest(Digest),
+    /// Anything else.
+    Malformed,
+}
+
+/// Reads all links of the groups. What is no digest is read once more: the registry may just have been writing it.
+pub(crate) fn read_links(
+    store: &(impl Read + ?Sized),
+    groups: &[Group],
+    control: &Control,
+) -> Result<Vec<Vec<Link>>> {
+    let mut links = read_links_once(store, groups, control)?;
+    for (group, links) in groups.iter().zip(&mut links) {
+        for (index, link) in links.iter_mut().enumerate() {
+            if *link == Link::Malformed {
+                let again = Group::split(&group.directory, group.leaf, [group.names.get(index)]);
+                *link = read_links_once(store, &again, control)?[0][0];
+            }
+        }
+    }
+    Ok(links)
+}
+
+fn read_links_once(store: &(impl Read + ?Sized), groups: &[Group], control: &Control) -> Result<Vec<Vec<Link>>> {
+    let slots: Vec<Mutex<Vec<Link>>> =
+        groups.iter().map(|group| Mutex::new(vec![Link::Absent; group.names.len()])).collect();
+    store.read(groups, LINK_LIMIT, control, &|group, index, content| {
+        let link = match content {
+            Content::Absent => Link::Absent,
+            Content::Whole(bytes) => Digest::parse(bytes).map_or(Link::Malformed, Link::Digest),
+            Content::TooLarge(_) => Link::Malformed,
+        };
+        slots[group].lock().expect("no thread panics while it gathers")[index] = link;
+        Ok(())
+    })?;
+    Ok(slots.into_iter().map(|slot| slot.into_inner().expect("no thread panics while it gathers")).collect())
+}

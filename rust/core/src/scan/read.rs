@@ -1,0 +1,224 @@
+//! Reading manifests, and then those that they name, until nothing new is named.
+//!
+//! Each distinct digest is read once, by the number it has in [`Manifests`], grouped by blob prefix so that a
+//! filesystem opens each prefix once. Content is checked against its digest before it is believed; what does not
+//! match is read again (it may just be being written) and then taken for damaged. A blob that is not found must be
+//! missing from its directory's listing too.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use super::bulk::{changed, collect};
+use crate::digest::{Algorithm, Digest};
+use crate::error::Result;
+use crate::layout::distribution as layout;
+use crate::manifest::{MAX_SIZE, Parser, Reference, Role, Shape, looks_like_manifest, scan_digests};
+use crate::manifests::{Edge, ManifestId, Manifests, State};
+use crate::progress::Control;
+use crate::references::{Span, Writer};
+use crate::store::{Content, Group, Key, List, Read};
+
+/// Reads every manifest that is not read yet, and all that they lead to.
+///
+/// # Errors
+/// Any failure to read; a blob that one look finds and another does not.
+pub(crate) fn load(
+    store: &(impl List + Read + ?Sized),
+    manifests: &mut Manifests,
+    prefixes: &BTreeSet<(Algorithm, u8)>,
+    control: &Control,
+) -> Result<()> {
+    let mut done = 0;
+    while done < manifests.len() {
+        let mut ids: Vec<ManifestId> = manifests.ids().skip(done).collect();
+        done = manifests.len();
+        ids.sort_unstable_by(|&one, &other| manifests.digest(one).cmp(manifests.digest(other)));
+        let first = read_all(store, manifests, &ids, Attempt::First, control)?;
+        let again: Vec<ManifestId> = first.doubtful();
+        let second = read_all(store, manifests, &again, Attempt::Second, control)?;
+        let absent = first.absent().chain(second.absent()).collect();
+        confirm_absent(store, manifests, absent, prefixes, control)?;
+        // By number, so that what is found next is numbered alike in every run.
+        let mut found: Vec<Found> = first.settled().chain(second.settled()).collect();
+        found.sort_unstable_by_key(|found| found.id);
+        for found in found {
+            let edges: Vec<Edge> = found
+                .leads_to
+                .iter()
+                .map(|reference| Edge {
+                    role: reference.role,
+                    target: manifests.intern(&reference.digest, reference.role == Role::Child),
+                })
+                .collect();
+            manifests.settle(found.id, found.state, found.span, &edges);
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Second,
+}
+
+/// What became of one digest.
+struct Found {
+    id: ManifestId,
+    state: State,
+    span: Span,
+    /// The references that may be manifests themselves.
+    leads_to: Vec<Reference>,
+}
+
+/// What one thread uses from file to file, and what it has found.
+#[derive(Default)]
+struct Reader {
+    parser: Parser,
+    references: Vec<Reference>,
+    writer: Writer,
+    found: Vec<Found>,
+    doubtful: Vec<ManifestId>,
+}
+
+#[derive(Default)]
+struct Answers(Vec<Reader>);
+
+impl Answers {
+    fn doubtful(&self) -> Vec<ManifestId> {
+        let mut all: Vec<ManifestId> = self.0.iter().flat_map(|reader| reader.doubtful.iter().copied()).collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn absent(&self) -> impl Iterator<Item = ManifestId> {
+        let found = self.0.iter().flat_map(|reader| &reader.found);
+        found.filter(|found| found.state == State::Absent).map(|found| found.id)
+    }
+
+    fn settled(self) -> impl Iterator<Item = Found> {
+        self.0.into_iter().flat_map(|reader| reader.found)
+    }
+}
+
+fn read_all(
+    store: &(impl Read + ?Sized),
+    manifests: &Manifests,
+    ids: &[ManifestId],
+    attempt: Attempt,
+    control: &Control,
+) -> Result<Answers> {
+    let mut groups = Vec::new();
+    let mut members: Vec<&[ManifestId]> = Vec::new();
+    let prefix = |id: &ManifestId| (manifests.digest(*id).algorithm(), manifests.digest(*id).prefix());
+    for alike in ids.chunk_by(|one, other| prefix(one) == prefix(other)) {
+        let (algorithm, byte) = prefix(&alike[0]);
+        let hexes: Vec<String> = alike.iter().map(|&id| manifests.digest(id).hex()).collect();
+        let names = hexes.iter().map(String::as_bytes);
+        groups.extend(Group::split(&layout::blob_prefix(algorithm, byte), layout::DATA, names));
+        members.extend(alike.chunks(Group::SIZE));
+    }
+    let pool: Mutex<Vec<Reader>> = Mutex::default();
+    let take = || pool.lock().expect("no thread panics while it holds the pool").pop().unwrap_or_default();
+    let give = |reader| pool.lock().expect("no thread panics while it holds the pool").push(reader);
+    store.read(&groups, MAX_SIZE, control, &|group, index, content| {
+        let mut reader = take();
+        reader.read(manifests, members[group][index], &content, attempt);
+        give(reader);
+        if index + 1 == members[group].len() {
+            Control::count(&control.counters.manifests, members[group].len());
+        }
+        Ok(())
+    })?;
+    let mut readers = pool.into_inner().expect("no thread panics while it holds the pool");
+    for reader in &mut readers {
+        manifests.references.finish(&mut reader.writer);
+    }
+    Ok(Answers(readers))
+}
+
+impl Reader {
+    fn read(&mut self, manifests: &Manifests, id: ManifestId, content: &Content<'_>, attempt: Attempt) {
+        let (digest, expected) = (manifests.digest(id), manifests.is_expected(id));
+        self.references.clear();
+        let state = match content {
+            Content::Absent => State::Absent,
+            // Larger than a registry accepts as a manifest: whoever named it as one meets damage.
+            Content::TooLarge(beginning) if expected => {
+                scan_digests(beginning, &mut self.references);
+                State::Read(Shape::Damaged)
+            }
+            Content::TooLarge(_) => State::Blob,
+            Content::Whole(bytes) => {
+                let authentic = Digest::of(digest.algorithm(), bytes) == *digest;
+                if !expected && !looks_like_manifest(bytes) {
+                    State::Blob
+                } else {
+                    match self.parser.parse(bytes, &mut self.references) {
+                        Shape::Damaged if authentic && !expected => State::Blob,
+                        // Its signatures are inside, so it is named by the digest of a part of it.
+                        shape if authentic || shape == Shape::Schema1 => State::Read(shape),
+                        _ if attempt == Attempt::First => {
+                            self.doubtful.push(id);
+                            return;
+                        }
+                        _ => {
+                            scan_digests(bytes, &mut self.references);
+                            State::Read(Shape::Damaged)
+                        }
+                    }
+                }
+            }
+        };
+        if state == State::Blob {
+            self.references.clear();
+        }
+        let span = manifests.references.append(&mut self.writer, &self.references);
+        let leads_to = self.references.iter().filter(|reference| may_be_manifest(reference.role)).copied().collect();
+        self.found.push(Found { id, state, span, leads_to });
+    }
+}
+
+const fn may_be_manifest(role: Role) -> bool {
+    matches!(role, Role::Child | Role::ChildOrBlob | Role::Subject | Role::Any)
+}
+
+/// The second witness: no listing of a prefix or blob directory knows of the blobs that were not found.
+fn confirm_absent(
+    store: &(impl List + ?Sized),
+    manifests: &Manifests,
+    absent: Vec<ManifestId>,
+    prefixes: &BTreeSet<(Algorithm, u8)>,
+    control: &Control,
+) -> Result<()> {
+    let mut by_prefix: HashMap<(Algorithm, u8), Vec<Digest>> = HashMap::new();
+    for digest in absent.into_iter().map(|id| manifests.digest(id)) {
+        let prefix = (digest.algorithm(), digest.prefix());
+        // A prefix that the tree does not list holds nothing.
+        if prefixes.contains(&prefix) {
+            by_prefix.entry(prefix).or_default().push(*digest);
+        }
+    }
+    let mut looked_for: Vec<((Algorithm, u8), Vec<Digest>)> = by_prefix.into_iter().collect();
+    for (_, digests) in &mut looked_for {
+        digests.sort_unstable();
+    }
+    let directories: Vec<Key> =
+        looked_for.iter().map(|((algorithm, prefix), _)| layout::blob_prefix(*algorithm, *prefix)).collect();
+    let listed = super::bulk::collect_listed(store, &directories, control, |index, entry, found: &mut Vec<Digest>| {
+        let ((algorithm, _), digests) = &looked_for[index];
+        if let Some(digest) = Digest::from_hex(*algorithm, entry.name) {
+            found.extend(digests.binary_search(&digest).is_ok().then_some(digest));
+        }
+        Ok(())
+    })?;
+    // A directory without `data` is what an interrupted upload or removal leaves.
+    let holders: Vec<Key> = listed.iter().flatten().map(layout::blob).collect();
+    collect(store, &holders, control, |index, entry, (): &mut ()| {
+        if entry.name == layout::DATA.as_bytes() {
+            return Err(changed("find", &holders[index].join(layout::DATA)));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}

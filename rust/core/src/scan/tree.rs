@@ -1,0 +1,211 @@
+//! Finding the repositories and blob prefixes: listings from the root down, each directory named by its parent.
+
+use std::collections::BTreeSet;
+
+use super::bulk::collect_listed;
+use crate::catalog::Note;
+use crate::digest::Algorithm;
+use crate::error::{Error, Kind, Result};
+use crate::layout::distribution as layout;
+use crate::progress::Control;
+use crate::store::{Entry, EntryKind, Key, List};
+
+/// A directory that is a repository.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) name: Vec<u8>,
+    pub(super) has_manifests: bool,
+    pub(super) has_layers: bool,
+}
+
+/// What the upper part of the tree holds.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) repositories: Vec<Place>,
+    pub(super) prefixes: BTreeSet<(Algorithm, u8)>,
+    pub(super) notes: Vec<Note>,
+    pub(super) database_in_use: bool,
+}
+
+/// Where the layout has a directory, only a directory will do.
+///
+/// A symbolic link there may lead to more of the registry, so nothing can be said about what is live.
+/// Returns whether the entry is a directory; a plain file in such a place is noted and left alone.
+pub(super) fn is_directory(parent: &Key, entry: Entry<'_>, notes: &mut Vec<Note>) -> Result<bool> {
+    match entry.kind {
+        EntryKind::Directory => Ok(true),
+        EntryKind::File => {
+            notes.push(Note { key: parent.join(entry.name), reason: "a file where the layout has directories" });
+            Ok(false)
+        }
+        EntryKind::Symlink | EntryKind::Special => Err(misplaced(parent, entry)),
+    }
+}
+
+/// As [`is_directory`], for a place of fixed name: a file in it is no stray file but a broken layout.
+fn is_fixed_directory(parent: &Key, entry: Entry<'_>) -> Result<bool> {
+    if entry.kind == EntryKind::Directory { Ok(true) } else { Err(misplaced(parent, entry)) }
+}
+
+fn misplaced(parent: &Key, entry: Entry<'_>) -> Error {
+    let detail = match entry.kind {
+        EntryKind::Symlink => "a symbolic link stands where the registry's layout has a directory",
+        _ => "something else stands where the registry's layout has a directory",
+    };
+    Error::new(Kind::Layout, "scan", &parent.join(entry.name), detail)
+}
+
+#[derive(Default)]
+struct Children {
+    names: Vec<Vec<u8>>,
+    notes: Vec<Note>,
+}
+
+/// The directories among the children of one directory.
+fn subdirectories(store: &impl List, directory: &Key, control: &Control) -> Result<Children> {
+    let mut listed = collect_listed(store, std::slice::from_ref(directory), control, |_, entry, all: &mut Children| {
+        if is_directory(directory, entry, &mut all.notes)? {
+            all.names.push(entry.name.to_vec());
+        }
+        Ok(())
+    })?;
+    Ok(listed.pop().unwrap_or_default())
+}
+
+pub(super) fn find(store: &impl List, control: &Control) -> Result<Tree> {
+    let mut tree = Tree::default();
+    let mut here = Key::root();
+    for ancestor in layout::ANCESTORS {
+        // Beside the registry there may be anything at all, so look only for the one name.
+        let parent = here.clone();
+        let listed = collect_listed(store, &[here.clone()], control, |_, entry, found: &mut (bool, bool)| {
+            if entry.name == ancestor.as_bytes() {
+                found.0 = is_fixed_directory(&parent, entry)?;
+            }
+            found.1 |= entry.name == b"lockfiles" && parent.as_bytes() == b"docker/registry";
+            Ok(())
+        })?;
+        let (present, lockfiles) = listed[0];
+        if lockfiles {
+            tree.database_in_use = has_database_marker(store, control)?;
+        }
+        here = here.join(ancestor);
+        if !present {
+            tree.notes.push(Note { key: here, reason: "nothing here: an empty registry, or not a storage root" });
+            return Ok(tree);
+        }
+    }
+    let listed = collect_listed(store, &[here.clone()], control, |_, entry, found: &mut (bool, bool, Vec<Note>)| {
+        match entry.name {
+            b"repositories" => found.0 = is_fixed_directory(&here, entry)?,
+            b"blobs" => found.1 = is_fixed_directory(&here, entry)?,
+            name => found.2.push(Note { key: here.join(name), reason: "not part of the registry's layout" }),
+        }
+        Ok(())
+    })?;
+    for (repositories, blobs, notes) in listed {
+        tree.notes.extend(notes);
+        if repositories {
+            find_repositories(store, &mut tree, control)?;
+        } else {
+            tree.notes.push(Note { key: Key::new(layout::REPOSITORIES), reason: "there are no repositories" });
+        }
+        if blobs {
+            find_prefixes(store, &mut tree, control)?;
+        }
+    }
+    Ok(tree)
+}
+
+fn has_database_marker(store: &impl List, control: &Control) -> Result<bool> {
+    let directory = Key::new(layout::LOCKFILES);
+    let listed = collect_listed(store, &[directory], control, |_, entry, found: &mut bool| {
+        *found |= entry.name == layout::DATABASE_IN_USE.as_bytes();
+        Ok(())
+    })?;
+    Ok(listed == [true])
+}
+
+#[derive(Default)]
+struct Level {
+    has_manifests: bool,
+    has_layers: bool,
+    children: Vec<Vec<u8>>,
+    notes: Vec<Note>,
+}
+
+/// Walks down `repositories/`, one level of all of it at a time.
+fn find_repositories(store: &impl List, tree: &mut Tree, control: &Control) -> Result<()> {
+    let top = Key::new(layout::REPOSITORIES);
+    let mut names: Vec<Vec<u8>> = vec![Vec::new()];
+    while !names.is_empty() {
+        let keys: Vec<Key> = names.iter().map(|name| top.join(name)).collect();
+        let levels = collect_listed(store, &keys, control, |index, entry, level: &mut Level| {
+            let parent = &keys[index];
+            match entry.name {
+                b"_manifests" => level.has_manifests = is_fixed_directory(parent, entry)?,
+                b"_layers" => level.has_layers = is_fixed_directory(parent, entry)?,
+                b"_uploads" => {}
+                [b'_', ..] => level.notes.push(Note {
+                    key: parent.join(entry.name),
+                    reason: "not part of the registry's layout",
+                }),
+                name => {
+                    if is_directory(parent, entry, &mut level.notes)? {
+                        level.children.push(name.to_vec());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let mut next = Vec::new();
+        for (name, level) in names.into_iter().zip(levels) {
+            tree.notes.extend(level.notes);
+            next.extend(level.children.into_iter().map(|child| Key::new(&name).join(child).as_bytes().to_vec()));
+            if level.has_manifests || level.has_layers {
+                if !layout::is_valid_repository_name(&name) {
+                    tree.notes.push(Note { key: top.join(&name), reason: "not a name that a registry serves" });
+                }
+                tree.repositories.push(Place {
+                    name,
+                    has_manifests: level.has_manifests,
+                    has_layers: level.has_layers,
+                });
+            }
+        }
+        names = next;
+    }
+    tree.repositories.sort_by(|one, other| walk_order(&one.name).cmp(walk_order(&other.name)));
+    Control::count(&control.counters.repositories, tree.repositories.len());
+    Ok(())
+}
+
+/// The order in which the reference meets repositories: depth first, children by name, and a repository where its
+/// `_manifests` is met. So "a/b" comes before "a-b", and "a/1" before "a" itself.
+fn walk_order(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    name.split(|&byte| byte == b'/').chain([layout::MANIFESTS.as_bytes()])
+}
+
+fn find_prefixes(store: &impl List, tree: &mut Tree, control: &Control) -> Result<()> {
+    let blobs = Key::new(layout::BLOBS);
+    let children = subdirectories(store, &blobs, control)?;
+    tree.notes.extend(children.notes);
+    for name in children.names {
+        let directory = blobs.join(&name);
+        let Some(algorithm) = Algorithm::from_name(&name) else {
+            tree.notes.push(Note { key: directory, reason: "an algorithm that regsweep does not know: left alone" });
+            continue;
+        };
+        let prefixes = subdirectories(store, &directory, control)?;
+        tree.notes.extend(prefixes.notes);
+        for name in prefixes.names {
+            match layout::parse_prefix(&name) {
+                Some(prefix) => {
+                    tree.prefixes.insert((algorithm, prefix));
+                }
+                None => tree.notes.push(Note { key: directory.join(name), reason: "not a blob prefix" }),
+            }
+        }
+    }
+    Ok(())
+}
