@@ -1,0 +1,97 @@
+"""regsweep: a garbage collector for container-registry storage.
+
+::
+
+    import regsweep
+
+    store = regsweep.open("/etc/docker/registry/config.yml")  # or the storage's root directory
+    marks = store.scan().mark(delete_untagged=True)
+    removed = regsweep.remove_eligible(marks)
+
+All names are imported when they are first used, so that a command that needs few of them starts quickly.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from regsweep._core import __version__
+    from regsweep.config import RegistryConfig
+    from regsweep.errors import (
+        ConfigurationError,
+        DriverError,
+        GuardRefused,
+        KeepListError,
+        RegsweepError,
+        StorageError,
+        UnitError,
+    )
+    from regsweep.keep_list import read as read_keep_list
+    from regsweep.library import (
+        BrokenImage,
+        Catalog,
+        Damage,
+        Marks,
+        Note,
+        Progress,
+        RemovalFailure,
+        Removed,
+        Store,
+        remove_eligible,
+    )
+    from regsweep.library import open_store as open
+    from regsweep.safety import GUARDS, Refusal
+
+__all__ = [
+    "GUARDS",
+    "BrokenImage",
+    "Catalog",
+    "ConfigurationError",
+    "Damage",
+    "DriverError",
+    "GuardRefused",
+    "KeepListError",
+    "Marks",
+    "Note",
+    "Progress",
+    "Refusal",
+    "RegistryConfig",
+    "RegsweepError",
+    "RemovalFailure",
+    "Removed",
+    "StorageError",
+    "Store",
+    "UnitError",
+    "__version__",
+    "open",
+    "read_keep_list",
+    "remove_eligible",
+]
+
+_ERRORS = (
+    "ConfigurationError DriverError GuardRefused KeepListError RegsweepError StorageError UnitError".split()  # noqa: SIM905
+)
+# Public name to the module that has it, and its name there.
+_HOMES = {
+    **{name: ("regsweep.errors", name) for name in _ERRORS},
+    "__version__": ("regsweep._core", "__version__"),
+    "GUARDS": ("regsweep.safety", "GUARDS"),
+    "Refusal": ("regsweep.safety", "Refusal"),
+    "RegistryConfig": ("regsweep.config", "RegistryConfig"),
+    "read_keep_list": ("regsweep.keep_list", "read"),
+    "open": ("regsweep.library", "open_store"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _HOMES.get(name, ("regsweep.library", name))
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,105 @@
+"""Every exception that regsweep raises on purpose.
+
+They share one base class, say which operation failed on what, and name the next step to take. What the Rust core
+raises (``CoreError``) is turned into a ``StorageError`` where the library calls it; the original is its cause.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from regsweep._core import CoreError
+    from regsweep.safety import Refusal
+
+
+class RegsweepError(Exception):
+    """Base class of all errors.
+
+    Attributes:
+        operation: what was being done: ``"read configuration"``, ``"list"``, …
+        key: on what: a path, a key below the storage root, a line of a file.
+        next_step: what to do about it; may be empty.
+    """
+
+    def __init__(self, message: str, *, operation: str, key: str = "", next_step: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.key = key
+        self.next_step = next_step
+
+
+class ConfigurationError(RegsweepError):
+    """The registry's configuration cannot be read or is not one that the registry would accept."""
+
+    def __init__(self, message: str, *, key: str = "", next_step: str = "") -> None:
+        super().__init__(message, operation="read configuration", key=key, next_step=next_step)
+
+
+class LoggingError(ConfigurationError):
+    """The configured log format does not exist; the registry's collector refuses to start over it."""
+
+
+class DriverError(RegsweepError):
+    """The storage that the configuration names cannot be opened."""
+
+    def __init__(self, message: str, *, driver: str, next_step: str = "") -> None:
+        super().__init__(message, operation="open storage", key=driver, next_step=next_step)
+        self.driver = driver
+
+
+class KeepListError(RegsweepError):
+    """A keep list cannot be read, or a line of it is not understood."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="read keep list", key=key, next_step=next_step)
+
+
+class UnitError(RegsweepError, ValueError):
+    """A duration or a share is not written in a way that is understood."""
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(message, operation="parse", key=key)
+
+
+class StorageError(RegsweepError):
+    """Scanning or marking failed; nothing was removed.
+
+    Attributes:
+        kind: ``"io"``, ``"layout"``, ``"changed"`` or ``"argument"``, as the core says.
+    """
+
+    def __init__(self, message: str, *, kind: str, operation: str, key: str) -> None:
+        super().__init__(message, operation=operation, key=key, next_step=_NEXT_STEPS.get(kind, ""))
+        self.kind = kind
+
+    @classmethod
+    def from_core(cls, error: CoreError) -> StorageError:
+        """Keeps all that the core said; raise it ``from`` the original."""
+        return cls(str(error), kind=error.kind, operation=error.operation, key=error.key)
+
+
+class GuardRefused(RegsweepError):
+    """A guard keeps the removal from starting; nothing was removed.
+
+    Attributes:
+        refusals: each guard that refused, with its reason.
+    """
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        names = ", ".join(refusal.guard for refusal in refusals)
+        super().__init__(
+            "\n".join(f"{refusal.guard}: {refusal.message}" for refusal in refusals),
+            operation="remove",
+            key=names,
+            next_step=f"check the storage, or override by name: {names}",
+        )
+        self.refusals = tuple(refusals)
+
+
+_NEXT_STEPS = {
+    "io": "check that the storage is mounted, healthy and readable by this user, then run again",
+    "layout": "look at the named path: it does not belong into a registry's storage; move it away, then run again",
+    "changed": "the storage changed while it was read: stop the registry or set it read-only, then run again",
+}

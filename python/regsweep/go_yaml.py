@@ -1,0 +1,280 @@
+"""YAML as the registry reads it.
+
+The registry is written in Go and uses yaml.v2, whose idea of YAML differs from PyYAML's: ``y`` and ``n`` are booleans,
+``22:22`` is text and not a base-60 number, dates are text, a merge overrides what stands before it, and only the first
+document counts. So PyYAML only parses here; what a scalar means is decided by the rules of yaml.v2 2.4.0
+(``resolve.go: resolve``, ``decode.go: scalar, mapping, merge``), against the expected types of ``config_schema``.
+"""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from regsweep.units import parse_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    Type: TypeAlias = "str | dict[str, Any] | tuple[str, Any]"
+
+try:
+    from yaml import CBaseLoader as _BaseLoader
+except ImportError:  # PyYAML built without libyaml: slower, the same result
+    from yaml import BaseLoader as _BaseLoader  # type: ignore[assignment]
+
+# Marks a plain scalar without a tag, the only kind whose type yaml.v2 guesses.
+_PLAIN = "?"
+_STRING_TAG = "tag:yaml.org,2002:str"
+# Far above any configuration, far below what an alias bomb expands to.
+_MAX_NODES = 400_000
+
+_WORDS: dict[str, object] = {
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
+
+class YamlError(Exception):
+    """Text that yaml.v2 would not accept, or not as the wanted type; worded as there."""
+
+
+class StringMap(dict[str, "Any"]):
+    """A Go map with string keys. Other maps are plain dicts, which environment variables cannot reach into."""
+
+
+class _Loader(_BaseLoader):
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        if kind is yaml.ScalarNode:
+            return _PLAIN if implicit[0] else _STRING_TAG  # type: ignore[index]
+        return "tag:yaml.org,2002:seq" if kind is yaml.SequenceNode else "tag:yaml.org,2002:map"
+
+
+def compose(text: str | bytes) -> yaml.Node | None:
+    """The first document's tree; ``None`` where there is none.
+
+    Raises:
+        YamlError: it is not YAML.
+    """
+    try:
+        loader = _Loader(text)
+        try:
+            return loader.get_node() if loader.check_node() else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise YamlError(f"yaml: {where}{error.problem}") from error
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise YamlError(f"yaml: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise YamlError("yaml: nested too deeply") from error
+
+
+def decode(text: str | bytes, type_: Type) -> Any:
+    """Decodes text as a type of ``config_schema``; where the text is empty, the type's empty value.
+
+    Raises:
+        YamlError: it is not YAML, or something in it has another type.
+    """
+    node = compose(text)
+    if node is None:
+        return empty_value(type_)
+    return decode_node(node, type_)
+
+
+def decode_node(node: yaml.Node, type_: Type) -> Any:
+    """As ``decode``, for a tree that ``compose`` has made."""
+    decoder = _Decoder()
+    try:
+        value, _ = decoder.decode(node, type_)
+    except RecursionError as error:
+        raise YamlError("yaml: nested too deeply") from error
+    if decoder.problems:
+        raise YamlError("yaml: unmarshal errors:\n  " + "\n  ".join(decoder.problems))
+    return value
+
+
+def empty_value(type_: Type) -> Any:
+    """What Go leaves in a variable that nothing was decoded into."""
+    return {} if isinstance(type_, dict) else "" if type_ == "string" else None
+
+
+def resolve(text: str) -> object:
+    """The value of a plain scalar (yaml.v2, ``resolve.go: resolve``): None, a bool, an int, a float or the text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] in "+-.0123456789":
+        plain = text.replace("_", "")
+        if match := _INTEGER.fullmatch(plain):
+            sign, hexadecimal, binary, octal, decimal = match.groups()
+            digits, base = next(
+                (digits, base)
+                for digits, base in ((hexadecimal, 16), (binary, 2), (octal, 8), (decimal, 10))
+                if digits is not None
+            )
+            number = int(sign + digits, base)
+            if -(2**63) <= number < 2**64:
+                return number
+        if _FLOAT.fullmatch(plain):
+            return float(plain)
+    return text
+
+
+class _Decoder:
+    """Collects type errors and goes on, as yaml.v2 does; stops at what yaml.v2 stops at."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._count = 0
+        self._open: set[int] = set()
+
+    def decode(self, node: yaml.Node, type_: Type) -> tuple[Any, bool]:
+        """The value, and whether it had the wanted type."""
+        self._count += 1
+        if self._count > _MAX_NODES:
+            raise YamlError("yaml: document contains excessive aliasing")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, type_)
+        if id(node) in self._open:
+            raise YamlError("yaml: anchor value contains itself")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return self._sequence(node, type_)
+            assert isinstance(node, yaml.MappingNode)  # there is no fourth kind
+            return self._mapping(node, type_)
+        finally:
+            self._open.discard(id(node))
+
+    def _problem(self, node: yaml.Node, type_: Type, found: str) -> tuple[Any, bool]:
+        self.problems.append(f"line {node.start_mark.line + 1}: cannot unmarshal {found} into {_type_name(type_)}")
+        return empty_value(type_), False
+
+    def _scalar(self, node: yaml.ScalarNode, type_: Type) -> tuple[Any, bool]:
+        text: str = node.value
+        value = resolve(text) if node.tag == _PLAIN else _tagged(node.tag, text)
+        if value is None:
+            return empty_value(type_), True
+        if type_ == "any":
+            return value, True
+        if type_ == "string":
+            return text, True
+        if type_ == "bool" and isinstance(value, bool):
+            return value, True
+        if type_ in ("int", "duration") and isinstance(value, int | float) and not isinstance(value, bool):
+            return int(value) if abs(value) < 2**63 else 0, True
+        if type_ == "duration" and isinstance(value, str) and _is_go_duration(value):
+            return value, True
+        # A driver or an authentication may be given by its name alone.
+        if isinstance(type_, tuple) and type_[0] == "named":
+            return StringMap({text: StringMap()}), True
+        shown = text if len(text) <= 10 else text[:7] + "..."
+        return self._problem(node, type_, f"{_tag_name(value)} `{shown}`")
+
+    def _sequence(self, node: yaml.SequenceNode, type_: Type) -> tuple[Any, bool]:
+        if type_ == "any":
+            return [self.decode(child, "any")[0] for child in node.value], True
+        if isinstance(type_, tuple) and type_[0] == "list":
+            decoded = [self.decode(child, type_[1]) for child in node.value]
+            return [value for value, good in decoded if good], True
+        return self._problem(node, type_, "!!seq")
+
+    def _mapping(self, node: yaml.MappingNode, type_: Type) -> tuple[Any, bool]:
+        if type_ == "any":
+            result: dict[Any, Any] = {}
+            self._fill(node, result, "any", None)
+            return result, True
+        if isinstance(type_, dict):
+            result = {}
+            self._fill(node, result, "string", type_)
+            return result, True
+        if type_[0] == "map":
+            result = StringMap()
+            self._fill(node, result, "string", type_)
+            return result, True
+        if type_[0] == "named":
+            return self._named(node, type_)
+        return self._problem(node, type_, "!!map")
+
+    def _named(self, node: yaml.MappingNode, type_: Type) -> tuple[Any, bool]:
+        # The registry first tries a map of maps; where that fails, only the second try's complaint is heard.
+        before = len(self.problems)
+        result = StringMap()
+        self._fill(node, result, "string", ("map", ("map", "any")))
+        if len(self.problems) > before:
+            del self.problems[before:]
+            return self._problem(node, "string", "!!map")
+        return result, True
+
+    def _fill(self, node: yaml.MappingNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
+        for key_node, value_node in node.value:
+            if isinstance(key_node, yaml.ScalarNode) and key_node.value == "<<" and key_node.tag == _PLAIN:
+                self._merge(value_node, result, key_type, type_)
+                continue
+            key, good = self.decode(key_node, key_type)
+            if not good:
+                continue
+            if isinstance(key, dict | list):
+                raise YamlError("yaml: invalid map key")
+            if isinstance(type_, dict):
+                if key in type_:
+                    result[key], _ = self.decode(value_node, type_[key])
+                continue
+            value, good = self.decode(value_node, type_[1] if isinstance(type_, tuple) else "any")
+            if good:
+                result[key] = value
+
+    def _merge(self, node: yaml.Node, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
+        if isinstance(node, yaml.MappingNode):
+            self._fill(node, result, key_type, type_)
+            return
+        if isinstance(node, yaml.SequenceNode) and all(isinstance(child, yaml.MappingNode) for child in node.value):
+            for child in reversed(node.value):  # earlier ones take precedence
+                self._fill(child, result, key_type, type_)
+            return
+        raise YamlError("yaml: map merge requires map or sequence of maps as the value")
+
+
+def _tagged(tag: str, text: str) -> object:
+    short = tag.removeprefix("tag:yaml.org,2002:")
+    if short == "null":
+        return None
+    if short in ("bool", "int", "float"):
+        value = resolve(text)
+        if short == "float" and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if _tag_name(value) != f"!!{short}":
+            raise YamlError(f"yaml: cannot decode {_tag_name(value)} `{text}` as a !!{short}")
+        return value
+    return text
+
+
+def _is_go_duration(text: str) -> bool:
+    try:
+        parse_duration(text.lstrip("+-"))
+    except ValueError:
+        return False
+    return "d" not in text  # days are ours, not Go's
+
+
+def _tag_name(value: object) -> str:
+    names = {bool: "!!bool", int: "!!int", float: "!!float", type(None): "!!null"}
+    return names.get(type(value), "!!str")
+
+
+def _type_name(type_: Type) -> str:
+    if isinstance(type_, str):
+        return {"duration": "time.Duration"}.get(type_, type_)
+    if isinstance(type_, dict):
+        return "a section"
+    return "a list" if type_[0] == "list" else "a map"

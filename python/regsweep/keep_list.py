@@ -1,0 +1,64 @@
+"""Keep lists: files that name what must stay, whatever the storage says.
+
+One entry a line: a digest, ``repository:tag`` or ``repository@digest``. ``#`` starts a comment, blank lines are
+nothing. A list that is not understood to its last line protects less than its author thinks, so a bad line is an error.
+"""
+
+from __future__ import annotations
+
+import re
+
+from regsweep.errors import KeepListError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+# Digests: the three algorithms that the registry accepts, lower-case hexadecimal of the right length.
+_DIGEST = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+# Names and tags: the grammar of the distribution specification (section "Pulling manifests").
+_REPOSITORY = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_ENTRY = re.compile(
+    rf"(?P<digest>{_DIGEST})|{_REPOSITORY}@(?P<repository_digest>{_DIGEST})|(?P<tagged>{_REPOSITORY}:{_TAG})"
+)
+
+
+def parse(lines: Iterable[str], name: str) -> list[str]:
+    """Entries in the form that ``Catalog.mark`` takes: digests and ``repository:tag``, in order, each once.
+
+    ``repository@digest`` becomes the digest: liveness goes by digest, in whatever repository.
+
+    Raises:
+        KeepListError: a line is not an entry; names the file and the line.
+    """
+    entries: dict[str, None] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        match = _ENTRY.fullmatch(text)
+        if match is None:
+            raise KeepListError(
+                f"{name}:{number}: {text!r} is neither a digest nor repository:tag nor repository@digest",
+                key=f"{name}:{number}",
+                next_step="write the repository as it is in the storage: without the registry's host name, in full",
+            )
+        entries[match["digest"] or match["repository_digest"] or match["tagged"]] = None
+    return list(entries)
+
+
+def read(path: str | PathLike[str]) -> list[str]:
+    """Reads a keep list from a file.
+
+    Raises:
+        KeepListError: the file cannot be read, is not UTF-8, or has a bad line.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs start-up time
+            return parse(file, str(path))
+    except OSError as error:
+        raise KeepListError(f"open {path}: {error.strerror}", key=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise KeepListError(f"{path}: not UTF-8 text", key=str(path)) from error

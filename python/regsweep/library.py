@@ -1,0 +1,309 @@
+"""The library: open a store, scan it, mark, remove.
+
+Thin typed wrappers around the Rust core that keep what the guards need (how the marks came to be) beside the marks,
+and turn the core's errors into ``StorageError``. The command line uses nothing else::
+
+    store = regsweep.open("/etc/docker/registry/config.yml")
+    marks = store.scan().mark(delete_untagged=True, min_age=timedelta(hours=24))
+    print(marks.eligible_blob_count, marks.eligible_blob_bytes)
+    removed = regsweep.remove_eligible(marks)
+
+Marks hold nothing that can remove: only ``remove_eligible`` does, and only past the guards of ``safety``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from regsweep import _core, safety
+from regsweep._core import BrokenImage, Damage, Note, Progress, RemovalFailure, Removed
+from regsweep.errors import DriverError, GuardRefused, StorageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import timedelta
+    from typing import TypeAlias
+
+    from regsweep.config import RegistryConfig
+
+    ProgressCallback: TypeAlias = Callable[[Progress], None]
+
+__all__ = [
+    "BrokenImage",
+    "Catalog",
+    "Damage",
+    "Marks",
+    "Note",
+    "Progress",
+    "RemovalFailure",
+    "Removed",
+    "Store",
+    "open_config",
+    "open_store",
+    "remove_eligible",
+]
+
+
+class Store:
+    """Read-only access to a registry's storage."""
+
+    def __init__(self, core: _core.Store, config: RegistryConfig | None = None) -> None:
+        self._core = core
+        self.config = config
+
+    @property
+    def root(self) -> str:
+        """The directory that holds ``docker/registry/v2``."""
+        return self._core.root
+
+    @property
+    def jobs(self) -> int:
+        """How many threads a scan and a removal use."""
+        return self._core.jobs
+
+    def scan(self, *, progress: ProgressCallback | None = None) -> Catalog:
+        """Lists repositories, reads tags and every distinct manifest once.
+
+        Raises:
+            StorageError: something could not be listed or read, so that nothing is known.
+        """
+        try:
+            return Catalog(self._core.scan(progress=progress))
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+
+
+class Catalog:
+    """What a scan found."""
+
+    def __init__(self, core: _core.Catalog) -> None:
+        self._core = core
+
+    @property
+    def repository_count(self) -> int:
+        """Repositories, empty ones included."""
+        return self._core.repository_count
+
+    @property
+    def tag_count(self) -> int:
+        """Tags, summed over repositories."""
+        return self._core.tag_count
+
+    @property
+    def revision_count(self) -> int:
+        """Revision links, summed over repositories."""
+        return self._core.revision_count
+
+    @property
+    def manifest_count(self) -> int:
+        """Distinct manifests that were read."""
+        return self._core.manifest_count
+
+    @property
+    def database_in_use(self) -> bool:
+        """Whether a GitLab registry keeps the tags of this storage in a database."""
+        return self._core.database_in_use
+
+    def mark(
+        self,
+        *,
+        delete_untagged: bool = False,
+        min_age: timedelta | float = 0.0,
+        keep: Sequence[str] = (),
+        accept_damage: Sequence[str] = (),
+        progress: ProgressCallback | None = None,
+    ) -> Marks:
+        """Works out what is live and what is eligible for removal.
+
+        Args:
+            delete_untagged: only tags are roots, not every revision link.
+            min_age: nothing younger is eligible, nor what something younger needs; a number is seconds.
+            keep: digests (``sha256:…``) and ``repository:tag`` texts that are live whatever the storage says.
+            accept_damage: repositories whose damage no longer keeps everything that they link.
+            progress: called about ten times a second, from this thread.
+
+        Raises:
+            StorageError: the blobs could not be listed, or an argument names nothing.
+        """
+        seconds = float(min_age) if isinstance(min_age, int | float) else min_age.total_seconds()
+        try:
+            core = self._core.mark(
+                delete_untagged=delete_untagged,
+                min_age_seconds=seconds,
+                keep=keep,
+                accept_damage=accept_damage,
+                progress=progress,
+            )
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+        return Marks(core, database_in_use=self.database_in_use, keep_count=len(keep))
+
+
+class Marks:
+    """What is live and what is eligible for removal, at the time of the scan."""
+
+    def __init__(self, core: _core.Marks, *, database_in_use: bool, keep_count: int) -> None:
+        self._core = core
+        self.database_in_use = database_in_use
+        self.keep_count = keep_count
+
+    @property
+    def delete_untagged(self) -> bool:
+        """Whether only tags were roots."""
+        return self._core.delete_untagged
+
+    @property
+    def marked_count(self) -> int:
+        """Distinct live digests, stored or not."""
+        return self._core.marked_count
+
+    @property
+    def blob_count(self) -> int:
+        """Blobs that the storage holds."""
+        return self._core.blob_count
+
+    @property
+    def eligible_blob_count(self) -> int:
+        """Blobs that nothing live needs."""
+        return self._core.eligible_blob_count
+
+    @property
+    def eligible_blob_bytes(self) -> int:
+        """Their size."""
+        return self._core.eligible_blob_bytes
+
+    @property
+    def eligible_manifest_count(self) -> int:
+        """Revision links that are eligible: one per repository and digest."""
+        return self._core.eligible_manifest_count
+
+    @property
+    def eligible_layer_link_count(self) -> int:
+        """Layer links that are eligible: one per repository and digest."""
+        return self._core.eligible_layer_link_count
+
+    @property
+    def newer_than_tags_count(self) -> int:
+        """Eligible revisions more than a day newer than the newest tag of the whole registry."""
+        return self._core.newer_than_tags_count
+
+    @property
+    def damaged(self) -> list[Damage]:
+        """What could not be understood."""
+        return self._core.damaged
+
+    @property
+    def broken(self) -> list[BrokenImage]:
+        """Live images that miss something."""
+        return self._core.broken
+
+    @property
+    def notes(self) -> list[Note]:
+        """Odd things that were left alone."""
+        return self._core.notes
+
+    def eligible_blobs(self) -> list[tuple[str, int]]:
+        """Digest and size in bytes of every eligible blob, in digest order."""
+        return self._core.eligible_blobs()
+
+    def eligible_manifests(self) -> list[tuple[str, str]]:
+        """Repository and digest of every eligible revision link, in order."""
+        return self._core.eligible_manifests()
+
+    def eligible_layer_links(self) -> list[tuple[str, str]]:
+        """Repository and digest of every eligible layer link, in order."""
+        return self._core.eligible_layer_links()
+
+    def is_live(self, digest: str) -> bool:
+        """Whether anything live needs the digest; a rare "yes" may be wrong, a "no" never is."""
+        return self._core.is_live(digest)
+
+    def write_lines(self, descriptor: int, compat: int = 3) -> None:
+        """Writes the reference collector's lines, as 2.8 (2) or 3.x (3) does, to a file descriptor.
+
+        Raises:
+            OSError: the descriptor could not be written to.
+        """
+        self._core.write_lines(descriptor, compat)
+
+    def refusals(
+        self, *, overrides: Collection[str] = (), max_removed_share: float | None = None
+    ) -> list[safety.Refusal]:
+        """What the guards say to a removal of what is eligible; the overridden ones included."""
+        return safety.check(self, overrides=overrides, max_removed_share=max_removed_share)
+
+
+def open_store(
+    path: str | os.PathLike[str], *, jobs: int | None = None, environment: Mapping[str, str] | None = None
+) -> Store:
+    """Opens a storage root (a directory) or the storage that a registry's configuration file names.
+
+    Args:
+        path: the directory that holds ``docker/registry/v2``, or a configuration file.
+        jobs: threads; by default as many as suit the machine.
+        environment: where ``REGISTRY_…`` overrides come from; ``os.environ`` by default. Only for a file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or the registry would not accept it.
+        DriverError: its driver or a parameter of it is not supported.
+        StorageError: the directory cannot be opened.
+    """
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib costs start-up time
+        return _open_root(os.fspath(path), None, jobs)
+    from regsweep.config import load
+
+    return open_config(load(path, environment), jobs=jobs)
+
+
+def open_config(config: RegistryConfig, *, jobs: int | None = None) -> Store:
+    """Opens the storage of a configuration: the one place where a driver's name becomes a store.
+
+    Raises:
+        DriverError: it is not a filesystem.
+        StorageError: the directory cannot be opened.
+    """
+    if config.root is None:
+        raise DriverError(
+            f"regsweep collects storage on a filesystem only, and this is {config.driver}",
+            driver=config.driver,
+            next_step="use the registry's own garbage-collect for this storage",
+        )
+    return _open_root(config.root, config, jobs)
+
+
+def _open_root(root: str, config: RegistryConfig | None, jobs: int | None) -> Store:
+    try:
+        return Store(_core.Store(root, jobs=jobs), config)
+    except _core.CoreError as error:
+        raise StorageError.from_core(error) from error
+
+
+def remove_eligible(
+    marks: Marks,
+    *,
+    overrides: Collection[str] = (),
+    max_removed_share: float | None = None,
+    progress: ProgressCallback | None = None,
+) -> Removed:
+    """Removes what was found eligible, unless a guard refuses. Pointers go first, then blobs.
+
+    A failed removal never stops the rest: look at ``failures`` of the result. Running again is always safe.
+
+    Args:
+        marks: what ``Catalog.mark`` gave.
+        overrides: guards that are switched off, by name (``safety.GUARDS``).
+        max_removed_share: refuse where more than this share of the blobs would go.
+        progress: called about ten times a second, from this thread.
+
+    Raises:
+        GuardRefused: a guard refuses; nothing was removed.
+        StorageError: the removal could not start.
+    """
+    refusals = safety.refusing(marks.refusals(overrides=overrides, max_removed_share=max_removed_share))
+    if refusals:
+        raise GuardRefused(refusals)
+    try:
+        return _core.remove_eligible(marks._core, progress=progress)
+    except _core.CoreError as error:
+        raise StorageError.from_core(error) from error

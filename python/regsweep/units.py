@@ -1,0 +1,92 @@
+"""Durations, sizes and shares: text to number and back.
+
+Durations are written as in Go (``90s``, ``1h30m``, ``1.5h``), because the registry's own configuration does it that
+way, and additionally in days (``7d``).
+"""
+
+from __future__ import annotations
+
+import re
+
+from regsweep.errors import UnitError
+
+_SECONDS_PER_UNIT = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,  # micro sign
+    "μs": 1e-6,  # Greek mu: Go takes both
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+", re.ASCII)
+_BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration like ``90s``, ``24h``, ``7d`` or ``1h30m``; ``0`` needs no unit.
+
+    Raises:
+        UnitError: it is negative, has no unit, or is not a duration at all.
+    """
+    if text == "0":
+        return 0.0
+    seconds, position = 0.0, 0
+    while part := _DURATION_PART.match(text, position):
+        seconds += float(part[1]) * _SECONDS_PER_UNIT[part[2]]
+        position = part.end()
+    if position == 0 or position != len(text):
+        raise UnitError(f"{text!r} is not a duration (examples: 90s, 30m, 24h, 7d, 1h30m)", key=text)
+    return seconds
+
+
+def parse_share(text: str) -> float:
+    """A share between 0 and 1, written ``0.3`` or ``30%``.
+
+    Raises:
+        UnitError: it is not a number, or lies outside.
+    """
+    number = text.removesuffix("%")
+    if _NUMBER.fullmatch(number):
+        share = float(number) / (100 if text.endswith("%") else 1)
+        if 0 <= share <= 1:
+            return share
+    raise UnitError(f"{text!r} is not a share (examples: 0.3, 30%; from 0 to 1)", key=text)
+
+
+def format_bytes(size_bytes: int) -> str:
+    """A size for people, in binary units: ``0 B``, ``512 B``, ``1.5 KiB``, ``12.3 GiB``."""
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    size, unit = float(size_bytes), 0
+    # 1023.95 and not 1024: what would be shown as "1024.0 KiB" is "1.0 MiB".
+    while size >= 1023.95 and unit < len(_BINARY_UNITS) - 1:
+        size /= 1024
+        unit += 1
+    return f"{size:.1f} {_BINARY_UNITS[unit]}"
+
+
+def format_duration(seconds: float) -> str:
+    """A duration for people, rounded to seconds: ``42s``, ``3m05s``, ``2h00m``, ``9d04h``."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total}s"
+    if total < 3600:
+        return f"{total // 60}m{total % 60:02}s"
+    if total < 86400:
+        return f"{total // 3600}h{total % 3600 // 60:02}m"
+    return f"{total // 86400}d{total % 86400 // 3600:02}h"
+
+
+def format_count(count: int, singular: str, plural: str | None = None) -> str:
+    """A number with its noun: ``1 blob``, ``2 blobs``, ``0 repositories``."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def format_share(share: float) -> str:
+    """A share in percent; digits only where they say something: ``30%``, ``99.9%``."""
+    percent = f"{share * 100:.1f}".removesuffix(".0")
+    return f"{percent}%"
