@@ -63,6 +63,8 @@ pub struct Alias {
 pub struct Repository {
     /// Its path below `repositories/`.
     pub name: Vec<u8>,
+    /// Whether it has `_manifests`, by which 3.x knows a repository.
+    pub has_manifests: bool,
     /// Its manifest links, by digest.
     pub revisions: Vec<Revision>,
     /// Its tags by name; nothing where it has no `tags` directory.

@@ -278,9 +278,8 @@ mod tests {
 
     #[test]
     fn order_is_that_of_directory_names() {
-        let mut digests: Vec<Digest> = (0..50u8)
-            .flat_map(|n| Algorithm::ALL.map(|algorithm| Digest::of(algorithm, &[n])))
-            .collect();
+        let mut digests: Vec<Digest> =
+            (0..50u8).flat_map(|n| Algorithm::ALL.map(|algorithm| Digest::of(algorithm, &[n]))).collect();
         let mut texts: Vec<String> = digests.iter().map(ToString::to_string).collect();
         digests.sort();
         texts.sort();

@@ -16,6 +16,8 @@ pub enum Kind {
     Layout,
     /// The store changed under the run in a way that leaves doubt.
     Changed,
+    /// What was found could not be written out.
+    Output,
     /// An argument makes no sense for this store.
     Argument,
 }
@@ -42,6 +44,11 @@ impl Error {
     /// A failure with a fixed explanation instead of a source.
     pub fn new(kind: Kind, operation: &'static str, key: &Key, detail: &'static str) -> Self {
         Self { kind, operation, key: key.clone(), detail: Some(detail), source: None }
+    }
+
+    /// The output could not be written.
+    pub fn output(source: io::Error) -> Self {
+        Self { kind: Kind::Output, operation: "write", key: Key::new("the output"), detail: None, source: Some(source) }
     }
 
     /// The run was asked to stop.

@@ -2,15 +2,21 @@
 //!
 //! Pure: no Python, no terminal, no process exit. Progress, clock and cancellation are passed in.
 
+pub mod broken;
+pub mod candidates;
 pub mod catalog;
 pub mod digest;
 pub mod error;
 pub mod layout;
+pub mod lines;
 pub mod live_set;
 pub mod manifest;
 pub mod manifests;
+pub mod mark;
+pub mod packed;
 mod parallel;
 pub mod progress;
 pub mod references;
+pub mod remove;
 pub mod scan;
 pub mod store;

@@ -67,7 +67,14 @@ impl Manifests {
         let hash = self.hasher.hash_one(digest);
         let entries = &self.entries;
         if let Some(&id) = self.index.find(hash, |&id| entries[id as usize].digest == *digest) {
-            self.entries[id as usize].expected |= expected;
+            let entry = &mut self.entries[id as usize];
+            if expected && !entry.expected {
+                entry.expected = true;
+                // Content that may be a blob is judged anew once somebody calls it a manifest.
+                if entry.state == State::Blob {
+                    entry.state = State::Unread;
+                }
+            }
             return id;
         }
         let id = ManifestId::try_from(self.entries.len()).expect("fewer manifests than numbers");

@@ -23,8 +23,9 @@ use crate::manifests::Manifests;
 use crate::progress::Control;
 use crate::store::{List, Read};
 
-pub(crate) use bulk::{collect, stat_all};
+pub(crate) use bulk::{collect, collect_listed, stat_all, stat_groups};
 pub(crate) use read::load;
+pub(crate) use tree::is_directory;
 
 /// Scans a store in the distribution layout.
 ///

@@ -95,10 +95,7 @@ mod tests {
     #[test]
     fn a_blob_lies_under_its_first_byte() {
         let digest = Digest::of(Algorithm::Sha256, b"");
-        assert_eq!(
-            blob(&digest).to_string(),
-            format!("docker/registry/v2/blobs/sha256/e3/{}", digest.hex())
-        );
+        assert_eq!(blob(&digest).to_string(), format!("docker/registry/v2/blobs/sha256/e3/{}", digest.hex()));
     }
 
     #[test]

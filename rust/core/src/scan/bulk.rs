@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::layout::distribution::LINK_LIMIT;
+use crate::packed::PackedDigests;
 use crate::progress::Control;
 use crate::store::{Content, Entry, Group, Key, List, Page, Read, Stat};
 
@@ -21,8 +22,7 @@ pub(crate) fn collect<T: Default + Send>(
     control: &Control,
     add: impl Fn(usize, Entry<'_>, &mut T) -> Result<()> + Sync,
 ) -> Result<Vec<Option<T>>> {
-    let slots: Vec<Mutex<Listing<T>>> =
-        directories.iter().map(|_| Mutex::new(Listing::Begun(T::default()))).collect();
+    let slots: Vec<Mutex<Listing<T>>> = directories.iter().map(|_| Mutex::new(Listing::Begun(T::default()))).collect();
     store.list(directories, control, &|index, page| {
         let mut slot = slots[index].lock().expect("no thread panics while it gathers");
         match page {
@@ -88,6 +88,45 @@ pub(crate) fn stat_all(
     Ok(slots.into_iter().map(|slot| slot.into_inner().expect("no thread panics while it gathers")).collect())
 }
 
+/// Looks at `<directory>/<hex>/<leaf>` for packed digests of each directory, handing on the answers in order.
+///
+/// Works through them in portions, so that a million names never exist at once.
+pub(crate) fn stat_groups(
+    store: &(impl List + ?Sized),
+    directories: &[(Key, &PackedDigests)],
+    leaf: &'static str,
+    control: &Control,
+    mut visit: impl FnMut(usize, Digest, Option<Stat>),
+) -> Result<()> {
+    const PORTION: usize = 128;
+    let mut groups: Vec<Group> = Vec::new();
+    let mut owners: Vec<(usize, Vec<Digest>)> = Vec::new();
+    let mut flush = |groups: &mut Vec<Group>, owners: &mut Vec<(usize, Vec<Digest>)>| -> Result<()> {
+        let stats = stat_all(store, groups, control)?;
+        for ((index, digests), stats) in owners.iter().zip(stats) {
+            for (digest, stat) in digests.iter().zip(stats) {
+                visit(*index, *digest, stat);
+            }
+        }
+        groups.clear();
+        owners.clear();
+        Ok(())
+    };
+    for (index, (directory, digests)) in directories.iter().enumerate() {
+        let mut digests = digests.iter().peekable();
+        while digests.peek().is_some() {
+            let some: Vec<Digest> = digests.by_ref().take(Group::SIZE).collect();
+            let hexes: Vec<String> = some.iter().map(Digest::hex).collect();
+            groups.extend(Group::split(directory, leaf, hexes.iter().map(String::as_bytes)));
+            owners.push((index, some));
+            if groups.len() >= PORTION {
+                flush(&mut groups, &mut owners)?;
+            }
+        }
+    }
+    flush(&mut groups, &mut owners)
+}
+
 /// What a link file held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -101,11 +140,7 @@ pub(crate) enum Link {
 }
 
 /// Reads all links of the groups. What is no digest is read once more: the registry may just have been writing it.
-pub(crate) fn read_links(
-    store: &(impl Read + ?Sized),
-    groups: &[Group],
-    control: &Control,
-) -> Result<Vec<Vec<Link>>> {
+pub(crate) fn read_links(store: &(impl Read + ?Sized), groups: &[Group], control: &Control) -> Result<Vec<Vec<Link>>> {
     let mut links = read_links_once(store, groups, control)?;
     for (group, links) in groups.iter().zip(&mut links) {
         for (index, link) in links.iter_mut().enumerate() {

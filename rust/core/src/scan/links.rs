@@ -51,8 +51,12 @@ pub(super) fn resolve(
     manifests: &mut Manifests,
     control: &Control,
 ) -> Result<Vec<Repository>> {
-    let mut repositories: Vec<Repository> =
-        places.iter().map(|place| Repository { name: place.name.clone(), ..Repository::default() }).collect();
+    let repository = |place: &Place| Repository {
+        name: place.name.clone(),
+        has_manifests: place.has_manifests,
+        ..Repository::default()
+    };
+    let mut repositories: Vec<Repository> = places.iter().map(repository).collect();
     let below = |below: &'static str, wanted: fn(&Place) -> bool| -> Vec<Owned> {
         let wanted = places.iter().enumerate().filter(|(_, place)| wanted(place));
         wanted.map(|(repository, _)| Owned { repository, key: repositories[repository].key(below) }).collect()

@@ -28,14 +28,13 @@ pub(crate) fn load(
     prefixes: &BTreeSet<(Algorithm, u8)>,
     control: &Control,
 ) -> Result<()> {
-    let mut done = 0;
-    while done < manifests.len() {
-        let mut ids: Vec<ManifestId> = manifests.ids().skip(done).collect();
-        done = manifests.len();
-        ids.sort_unstable_by(|&one, &other| manifests.digest(one).cmp(manifests.digest(other)));
+    loop {
+        let ids: Vec<ManifestId> = manifests.ids().filter(|&id| manifests.state(id) == State::Unread).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
         let first = read_all(store, manifests, &ids, Attempt::First, control)?;
-        let again: Vec<ManifestId> = first.doubtful();
-        let second = read_all(store, manifests, &again, Attempt::Second, control)?;
+        let second = read_all(store, manifests, &first.doubtful(), Attempt::Second, control)?;
         let absent = first.absent().chain(second.absent()).collect();
         confirm_absent(store, manifests, absent, prefixes, control)?;
         // By number, so that what is found next is numbered alike in every run.
@@ -53,7 +52,6 @@ pub(crate) fn load(
             manifests.settle(found.id, found.state, found.span, &edges);
         }
     }
-    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +106,8 @@ fn read_all(
     attempt: Attempt,
     control: &Control,
 ) -> Result<Answers> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable_by(|&one, &other| manifests.digest(one).cmp(manifests.digest(other)));
     let mut groups = Vec::new();
     let mut members: Vec<&[ManifestId]> = Vec::new();
     let prefix = |id: &ManifestId| (manifests.digest(*id).algorithm(), manifests.digest(*id).prefix());

@@ -31,7 +31,7 @@ pub(super) struct Tree {
 ///
 /// A symbolic link there may lead to more of the registry, so nothing can be said about what is live.
 /// Returns whether the entry is a directory; a plain file in such a place is noted and left alone.
-pub(super) fn is_directory(parent: &Key, entry: Entry<'_>, notes: &mut Vec<Note>) -> Result<bool> {
+pub(crate) fn is_directory(parent: &Key, entry: Entry<'_>, notes: &mut Vec<Note>) -> Result<bool> {
     match entry.kind {
         EntryKind::Directory => Ok(true),
         EntryKind::File => {
@@ -63,12 +63,13 @@ struct Children {
 
 /// The directories among the children of one directory.
 fn subdirectories(store: &impl List, directory: &Key, control: &Control) -> Result<Children> {
-    let mut listed = collect_listed(store, std::slice::from_ref(directory), control, |_, entry, all: &mut Children| {
-        if is_directory(directory, entry, &mut all.notes)? {
-            all.names.push(entry.name.to_vec());
-        }
-        Ok(())
-    })?;
+    let mut listed =
+        collect_listed(store, std::slice::from_ref(directory), control, |_, entry, all: &mut Children| {
+            if is_directory(directory, entry, &mut all.notes)? {
+                all.names.push(entry.name.to_vec());
+            }
+            Ok(())
+        })?;
     Ok(listed.pop().unwrap_or_default())
 }
 
@@ -146,10 +147,9 @@ fn find_repositories(store: &impl List, tree: &mut Tree, control: &Control) -> R
                 b"_manifests" => level.has_manifests = is_fixed_directory(parent, entry)?,
                 b"_layers" => level.has_layers = is_fixed_directory(parent, entry)?,
                 b"_uploads" => {}
-                [b'_', ..] => level.notes.push(Note {
-                    key: parent.join(entry.name),
-                    reason: "not part of the registry's layout",
-                }),
+                [b'_', ..] => {
+                    level.notes.push(Note { key: parent.join(entry.name), reason: "not part of the registry's layout" })
+                }
                 name => {
                     if is_directory(parent, entry, &mut level.notes)? {
                         level.children.push(name.to_vec());

@@ -19,8 +19,8 @@ use super::{
     Stat, StatVisitor,
 };
 use crate::error::{Error, Kind, Result};
-use crate::progress::Control;
 use crate::parallel::{cores, for_each};
+use crate::progress::Control;
 use crate::store::Entries;
 use sys::{Beneath, Opened};
 

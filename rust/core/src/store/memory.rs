@@ -184,7 +184,8 @@ impl Remove for MemoryStore {
                 }
             };
             let directory = groups[group].directory.join(groups[group].names.get(index));
-            if holder == Holder::RemoveIfEmpty && !nodes.keys().any(|other| other != &directory && is_below(other, &directory))
+            if holder == Holder::RemoveIfEmpty
+                && !nodes.keys().any(|other| other != &directory && is_below(other, &directory))
             {
                 nodes.remove(&directory);
             }

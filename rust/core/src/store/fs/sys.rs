@@ -173,11 +173,8 @@ pub(super) fn stat(directory: BorrowedFd<'_>, path: &[u8]) -> Result<(EntryKind,
     let found = retry_on_intr(|| statx(directory, path, AtFlags::SYMLINK_NOFOLLOW, wanted))?;
     let kind = kind_of(FileType::from_raw_mode(found.stx_mode.into()));
     let since_epoch = Duration::new(found.stx_mtime.tv_sec.unsigned_abs(), found.stx_mtime.tv_nsec);
-    let modified = if found.stx_mtime.tv_sec < 0 {
-        SystemTime::UNIX_EPOCH
-    } else {
-        SystemTime::UNIX_EPOCH + since_epoch
-    };
+    let modified =
+        if found.stx_mtime.tv_sec < 0 { SystemTime::UNIX_EPOCH } else { SystemTime::UNIX_EPOCH + since_epoch };
     Ok((kind, Stat { size_bytes: found.stx_size, modified }))
 }
 

@@ -1,0 +1,324 @@
+//! Marking: from a catalog to what is live, and from that to what is eligible for removal.
+//!
+//! ```text
+//! roots      tags, revisions (all, or the young ones), keep list    ─┐
+//! damage     what cannot be understood keeps what its repositories link ─┤ numbers of manifests
+//! closure    children, subjects, referrers, transitively            ─┘
+//! leaves     configs and layers of live manifests                   ─┐
+//! links      aliases, young layer links                             ─┤ digests, in the live set
+//! candidates blobs and links that nothing above reached             ─┘
+//! ```
+//!
+//! Liveness is global and by digest. Nothing here can remove anything: it takes stores that list and read.
+
+mod closure;
+mod damage;
+mod layers;
+mod young;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::broken::{self, BrokenImage};
+use crate::candidates::{self, Blobs};
+use crate::catalog::{Catalog, Note, Target};
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Error, Kind, Result};
+use crate::live_set::LiveSet;
+use crate::manifests::{ManifestId, State};
+use crate::parallel::{cores, for_each};
+use crate::progress::Control;
+use crate::scan;
+use crate::store::{Key, List, Read};
+
+pub(crate) use closure::Closure;
+pub use damage::Damage;
+pub use layers::LayerLinks;
+
+/// Something that is live because the operator says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// A digest, stored here or not.
+    Digest(Digest),
+    /// A tag of a repository; it must exist.
+    Tag {
+        /// The repository's name.
+        repository: Vec<u8>,
+        /// The tag.
+        tag: Vec<u8>,
+    },
+}
+
+impl Keep {
+    /// A keep-list entry from its text: a digest, or `repository:tag`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(digest) = text.parse() {
+            return Some(Self::Digest(digest));
+        }
+        let (repository, tag) = text.rsplit_once(':')?;
+        let plausible = !repository.is_empty() && !tag.is_empty() && !tag.contains('/');
+        plausible.then(|| Self::Tag { repository: repository.into(), tag: tag.into() })
+    }
+}
+
+/// How to mark.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only tags are roots; otherwise every manifest link is one.
+    pub delete_untagged: bool,
+    /// Nothing younger is eligible, nor what it needs.
+    pub min_age: Duration,
+    /// What is live in any case.
+    pub keep: Vec<Keep>,
+    /// Repositories whose damage keeps no more than what can be read of it.
+    pub accept_damage: BTreeSet<Vec<u8>>,
+}
+
+impl Options {
+    /// Files written after this moment are too young to touch; nothing when age does not matter.
+    fn cutoff(&self, started: SystemTime) -> Option<SystemTime> {
+        (!self.min_age.is_zero()).then(|| started.checked_sub(self.min_age).unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+}
+
+/// A manifest link that nothing keeps, by its place in the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct EligibleRevision {
+    /// Index of the repository.
+    pub repository: usize,
+    /// Index of the revision in it.
+    pub revision: usize,
+}
+
+/// What is live and what is not.
+#[derive(Debug)]
+pub struct Marks {
+    /// What was marked.
+    pub catalog: Arc<Catalog>,
+    /// How.
+    pub options: Options,
+    /// Every live digest.
+    pub live: LiveSet,
+    /// How many there are.
+    pub marked_count: usize,
+    /// The eligible blobs.
+    pub blobs: Blobs,
+    /// The eligible manifest links, in order.
+    pub revisions: Vec<EligibleRevision>,
+    /// The eligible layer links.
+    pub layer_links: LayerLinks,
+    /// What could not be understood.
+    pub damaged: Vec<Damage>,
+    /// Which images miss something.
+    pub broken: Vec<BrokenImage>,
+    /// What else was odd, in marking and in the scan.
+    pub notes: Vec<Note>,
+    /// How many eligible manifest links are more than a day younger than any tag of the registry.
+    pub newer_than_tags: usize,
+    closure: Closure,
+}
+
+impl Marks {
+    /// Whether a manifest was marked for its own sake: by a tag, a link, its age or the keep list.
+    pub(crate) fn is_root(&self, id: ManifestId) -> bool {
+        self.closure.is_root(id)
+    }
+
+    /// Whether a manifest is live.
+    pub(crate) fn is_live(&self, id: ManifestId) -> bool {
+        self.closure.is_live(id)
+    }
+
+    /// Marks a manifest, and all that it reaches, after the fact: a link to it could not be removed.
+    ///
+    /// # Errors
+    /// When references cannot be read back.
+    pub(crate) fn keep_reachable(&mut self, id: ManifestId) -> Result<()> {
+        let manifests = self.catalog.manifests();
+        self.closure.add_root(&manifests, id);
+        mark_leaves(&manifests, &self.closure, &self.live, &Control::default())
+    }
+
+    /// What a layer stands for that was marked after the fact is live, too.
+    pub(crate) fn keep_aliases(&self) {
+        mark_aliases(&self.catalog, &self.live);
+    }
+
+    /// The directory of a repository's layer links under one algorithm.
+    pub(crate) fn layer_directory(&self, repository: usize, algorithm: Algorithm) -> Key {
+        layers::directory(&self.catalog, repository, algorithm)
+    }
+}
+
+/// Marks a catalog and finds what is eligible for removal.
+///
+/// # Errors
+/// Any failure to list or read; a keep-list tag that the store does not have.
+pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options, control: &Control) -> Result<Marks> {
+    let kept = resolve_keep(&catalog, &options.keep)?;
+    let kept: Vec<ManifestId> = catalog.grow(|manifests| {
+        let ids = kept.iter().map(|digest| manifests.intern(digest, false)).collect();
+        scan::load(store, manifests, &catalog.prefixes, control).map(|()| ids)
+    })?;
+    let cutoff = options.cutoff(catalog.started);
+    let mut notes = catalog.notes.clone();
+    let manifests = catalog.manifests();
+    let mut closure = Closure::new(&manifests);
+    for id in kept {
+        closure.add_root(&manifests, id);
+    }
+    add_roots(&catalog, &options, &mut closure, &mut notes);
+    let damage = damage::find(&catalog, &options.accept_damage);
+    for &repository in &damage.kept_whole {
+        let repository = &catalog.repositories[repository];
+        for revision in &repository.revisions {
+            closure.add_root(&manifests, revision.manifest);
+        }
+    }
+    if options.delete_untagged {
+        if let Some(cutoff) = cutoff {
+            young::add_young_revisions(store, &catalog, cutoff, &mut closure, control)?;
+        }
+    }
+
+    let live = LiveSet::default();
+    mark_leaves(&manifests, &closure, &live, control)?;
+    layers::keep_all(store, &catalog, &damage.kept_whole, &live, control)?;
+    mark_aliases(&catalog, &live);
+    let layer_links = layers::find(store, &catalog, cutoff, &live, control)?;
+    mark_aliases(&catalog, &live);
+    let layer_links = layer_links.without_live(&live);
+    drop(manifests);
+    let mut blobs = candidates::find(store, &catalog, &live, cutoff.is_some(), &mut notes, control)?;
+    if let Some(cutoff) = cutoff {
+        young::spare_young_blobs(store, &catalog, cutoff, &mut blobs, &mut closure, &live, control)?;
+    }
+    let layer_links = if cutoff.is_some() { layer_links.without_live(&live) } else { layer_links };
+
+    let manifests = catalog.manifests();
+    let revisions = eligible_revisions(&catalog, &closure, &mut notes);
+    let newer_than_tags = young::count_newer_than_tags(store, &catalog, &revisions, control)?;
+    let broken = broken::find(&catalog, &manifests, &closure, &live)?;
+    drop(manifests);
+    notes.sort();
+    Ok(Marks {
+        marked_count: live.len(),
+        options,
+        live,
+        blobs,
+        revisions,
+        layer_links,
+        damaged: damage.found,
+        broken,
+        notes,
+        newer_than_tags,
+        closure,
+        catalog,
+    })
+}
+
+/// The digests that a keep list names.
+fn resolve_keep(catalog: &Catalog, keep: &[Keep]) -> Result<Vec<Digest>> {
+    let tags: HashMap<&[u8], usize> =
+        catalog.repositories.iter().enumerate().map(|(index, repository)| (&*repository.name, index)).collect();
+    let manifests = catalog.manifests();
+    let resolve = |entry: &Keep| match entry {
+        Keep::Digest(digest) => Ok(*digest),
+        Keep::Tag { repository, tag } => {
+            let unknown = || {
+                let key = Key::new(repository).join(tag);
+                Error::new(Kind::Argument, "keep", &key, "the store has no such tag: keep it by its digest")
+            };
+            let place = &catalog.repositories[*tags.get(&**repository).ok_or_else(unknown)?];
+            let found = place.tags.iter().flatten().find(|other| other.name == *tag);
+            match found.map(|tag| &tag.target) {
+                Some(Target::Manifest(id)) => Ok(*manifests.digest(*id)),
+                _ => Err(unknown()),
+            }
+        }
+    };
+    keep.iter().map(resolve).collect()
+}
+
+fn add_roots(catalog: &Catalog, options: &Options, closure: &mut Closure, notes: &mut Vec<Note>) {
+    let manifests = catalog.manifests();
+    for repository in &catalog.repositories {
+        for tag in repository.tags.iter().flatten() {
+            match &tag.target {
+                Target::Manifest(id) => closure.add_root(&manifests, *id),
+                Target::Missing(history) => history.iter().for_each(|&id| closure.add_root(&manifests, id)),
+                Target::Unreadable => {}
+            }
+        }
+        // An empty `tags` says that there are no tags. None at all says nothing.
+        let untold = options.delete_untagged && repository.tags.is_none() && !repository.revisions.is_empty();
+        if untold {
+            let reason = "no tags directory: its manifests are kept, although untagged ones are to go";
+            notes.push(Note { key: repository.key("_manifests"), reason });
+        }
+        if untold || !options.delete_untagged {
+            for revision in &repository.revisions {
+                closure.add_root(&manifests, revision.manifest);
+            }
+        }
+    }
+}
+
+/// Puts every live manifest and all that it refers to into the live set.
+fn mark_leaves(
+    manifests: &crate::manifests::Manifests,
+    closure: &Closure,
+    live: &LiveSet,
+    control: &Control,
+) -> Result<()> {
+    const BATCH: usize = 1024;
+    let count = manifests.len();
+    for_each(cores(), count.div_ceil(BATCH), control, |batch, buffer: &mut Vec<u8>| {
+        let ids = manifests.ids().skip(batch * BATCH).take(BATCH);
+        for id in ids.filter(|&id| closure.is_live(id)) {
+            if !matches!(manifests.state(id), State::Absent | State::Unread) {
+                live.insert(manifests.digest(id));
+            }
+            manifests.references.for_each(manifests.span(id), buffer, |reference| {
+                // A subject that is stored is live as a manifest of its own; one that is not is no blob.
+                if reference.role != crate::manifest::Role::Subject {
+                    live.insert(&reference.digest);
+                }
+            })?;
+        }
+        Ok(())
+    })
+}
+
+/// What a live layer's link stands for is live, too.
+fn mark_aliases(catalog: &Catalog, live: &LiveSet) {
+    loop {
+        let mut grown = false;
+        for alias in catalog.repositories.iter().flat_map(|repository| &repository.aliases) {
+            if alias.layer.is_none_or(|layer| live.contains(&layer)) {
+                grown |= live.insert(&alias.target);
+            }
+        }
+        if !grown {
+            break;
+        }
+    }
+}
+
+fn eligible_revisions(catalog: &Catalog, closure: &Closure, notes: &mut Vec<Note>) -> Vec<EligibleRevision> {
+    let manifests = catalog.manifests();
+    let mut eligible = Vec::new();
+    for (repository_index, repository) in catalog.repositories.iter().enumerate() {
+        for (index, revision) in repository.revisions.iter().enumerate() {
+            if manifests.state(revision.manifest) == State::Absent {
+                let key = repository.key("_manifests").join(manifests.digest(revision.manifest).to_string());
+                notes.push(Note { key, reason: "a manifest link whose manifest is gone" });
+            }
+            if !closure.is_live(revision.manifest) {
+                eligible.push(EligibleRevision { repository: repository_index, revision: index });
+            }
+        }
+    }
+    eligible
+}

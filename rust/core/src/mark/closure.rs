@@ -1,0 +1,76 @@
+//! Which manifests are live: everything that the roots reach.
+//!
+//! One state per manifest: marked is visited. (The reference keeps the two apart, by registry and by repository,
+//! and loses the layers of images that two repositories share.) An artifact hangs on its subject both ways: it
+//! keeps what it is about, and it is kept by it.
+
+use std::collections::HashMap;
+
+use crate::manifest::Role;
+use crate::manifests::{ManifestId, Manifests, State};
+
+const LIVE: u8 = 1;
+const ROOT: u8 = 2;
+
+/// The live manifests.
+#[derive(Debug)]
+pub(crate) struct Closure {
+    states: Vec<u8>,
+    /// The artifacts that are about a manifest.
+    referrers: HashMap<ManifestId, Vec<ManifestId>>,
+}
+
+impl Closure {
+    pub(super) fn new(manifests: &Manifests) -> Self {
+        let mut referrers: HashMap<ManifestId, Vec<ManifestId>> = HashMap::new();
+        for id in manifests.ids().filter(|&id| matches!(manifests.state(id), State::Read(_))) {
+            for edge in manifests.edges(id).iter().filter(|edge| edge.role == Role::Subject) {
+                referrers.entry(edge.target).or_default().push(id);
+            }
+        }
+        Self { states: vec![0; manifests.len()], referrers }
+    }
+
+    /// Marks a manifest for its own sake, and all that it reaches.
+    pub(super) fn add_root(&mut self, manifests: &Manifests, id: ManifestId) {
+        self.grow(manifests);
+        self.states[id as usize] |= ROOT;
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            let state = &mut self.states[id as usize];
+            if *state & LIVE == 0 {
+                *state |= LIVE;
+                open.extend(manifests.edges(id).iter().map(|edge| edge.target));
+                if let Some(referrers) = self.referrers.get(&id) {
+                    // Untagged, and yet wanted for its own sake: it has a line of its own in the output.
+                    for &referrer in referrers {
+                        self.states[referrer as usize] |= ROOT;
+                    }
+                    open.extend(referrers);
+                }
+            }
+        }
+    }
+
+    /// Takes in manifests that were read since.
+    pub(super) fn grow(&mut self, manifests: &Manifests) {
+        let known = self.states.len();
+        if known == manifests.len() {
+            return;
+        }
+        self.states.resize(manifests.len(), 0);
+        for id in manifests.ids().skip(known) {
+            for edge in manifests.edges(id).iter().filter(|edge| edge.role == Role::Subject) {
+                self.referrers.entry(edge.target).or_default().push(id);
+            }
+        }
+    }
+
+    pub(crate) fn is_live(&self, id: ManifestId) -> bool {
+        self.states.get(id as usize).is_some_and(|state| state & LIVE != 0)
+    }
+
+    pub(crate) fn is_root(&self, id: ManifestId) -> bool {
+        self.states.get(id as usize).is_some_and(|state| state & ROOT != 0)
+    }
+}

@@ -1,0 +1,153 @@
+//! Layer links: which of them nothing needs, and which are too young to say.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use crate::catalog::Catalog;
+use crate::digest::{Algorithm, Digest};
+use crate::error::Result;
+use crate::layout::distribution as layout;
+use crate::live_set::LiveSet;
+use crate::packed::PackedDigests;
+use crate::progress::Control;
+use crate::scan::{collect_listed, is_directory, stat_groups};
+use crate::store::{Key, List};
+
+/// Layer links of one repository under one algorithm.
+#[derive(Clone, Debug)]
+pub struct RepositoryLinks {
+    /// Index of the repository.
+    pub repository: usize,
+    /// What the links' paths name, in order.
+    pub digests: PackedDigests,
+}
+
+/// Layer links by repository and algorithm, in order.
+#[derive(Clone, Debug, Default)]
+pub struct LayerLinks(pub Vec<RepositoryLinks>);
+
+impl LayerLinks {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|links| links.digests.len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Index of the repository and digest of each.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Digest)> {
+        self.0.iter().flat_map(|links| links.digests.iter().map(|digest| (links.repository, digest)))
+    }
+
+    /// Those that are not live.
+    #[must_use]
+    pub(crate) fn without_live(self, live: &LiveSet) -> Self {
+        let dead = |links: RepositoryLinks| {
+            let mut digests = PackedDigests::new(links.digests.algorithm());
+            for digest in links.digests.iter().filter(|digest| !live.contains(digest)) {
+                digests.push(&digest);
+            }
+            (!digests.is_empty()).then_some(RepositoryLinks { repository: links.repository, digests })
+        };
+        Self(self.0.into_iter().filter_map(dead).collect())
+    }
+}
+
+/// The directory of a repository's layer links under one algorithm.
+pub(crate) fn directory(catalog: &Catalog, repository: usize, algorithm: Algorithm) -> Key {
+    catalog.repositories[repository].key(layout::LAYERS).join(algorithm.name())
+}
+
+/// Lists the layer links of some repositories for which `wanted` holds, each list sorted.
+fn list(
+    store: &impl List,
+    catalog: &Catalog,
+    repositories: impl Iterator<Item = usize>,
+    control: &Control,
+    wanted: impl Fn(&Digest) -> bool + Sync,
+) -> Result<Vec<RepositoryLinks>> {
+    let places: Vec<(usize, Algorithm)> = repositories
+        .flat_map(|repository| {
+            let algorithms = &catalog.repositories[repository].layer_algorithms;
+            algorithms.iter().map(move |&algorithm| (repository, algorithm))
+        })
+        .collect();
+    let directories: Vec<Key> =
+        places.iter().map(|&(repository, algorithm)| directory(catalog, repository, algorithm)).collect();
+    let listed = collect_listed(store, &directories, control, |index, entry, found: &mut Option<PackedDigests>| {
+        let algorithm = places[index].1;
+        // What is no digest's directory was reported by nobody and harms nobody.
+        if is_directory(&directories[index], entry, &mut Vec::new())?
+            && let Some(digest) = Digest::from_hex(algorithm, entry.name)
+            && wanted(&digest)
+        {
+            found.get_or_insert_with(|| PackedDigests::new(algorithm)).push(&digest);
+        }
+        Ok(())
+    })?;
+    let found = places.iter().zip(listed).filter_map(|(&(repository, _), found)| {
+        found.map(|mut digests| {
+            digests.sort();
+            digests.shrink();
+            RepositoryLinks { repository, digests }
+        })
+    });
+    Ok(found.collect())
+}
+
+/// Puts everything into the live set that these repositories have layer links for.
+pub(super) fn keep_all(
+    store: &impl List,
+    catalog: &Catalog,
+    repositories: &BTreeSet<usize>,
+    live: &LiveSet,
+    control: &Control,
+) -> Result<()> {
+    for links in list(store, catalog, repositories.iter().copied(), control, |_| true)? {
+        for digest in links.digests.iter() {
+            live.insert(&digest);
+        }
+    }
+    Ok(())
+}
+
+/// The layer links to what is not live. A young one makes its blob live instead, in whatever repository.
+///
+/// A link whose blob is gone is among them: nothing else would ever remove it.
+pub(super) fn find(
+    store: &impl List,
+    catalog: &Catalog,
+    cutoff: Option<SystemTime>,
+    live: &LiveSet,
+    control: &Control,
+) -> Result<LayerLinks> {
+    let dead = list(store, catalog, 0..catalog.repositories.len(), control, |digest| !live.contains(digest))?;
+    let directories: Vec<(Key, &PackedDigests)> = dead
+        .iter()
+        .map(|links| (directory(catalog, links.repository, links.digests.algorithm()), &links.digests))
+        .collect();
+    let mut kept: Vec<RepositoryLinks> = Vec::with_capacity(dead.len());
+    stat_groups(store, &directories, layout::LINK, control, |index, digest, stat| {
+        // A directory without a link is what the reference leaves when it removes one.
+        let Some(stat) = stat else { return };
+        if cutoff.is_some_and(|cutoff| stat.modified >= cutoff) {
+            live.insert(&digest);
+            return;
+        }
+        let RepositoryLinks { repository, digests } = &dead[index];
+        match kept.last_mut() {
+            Some(last) if last.repository == *repository && last.digests.algorithm() == digests.algorithm() => {
+                last.digests.push(&digest);
+            }
+            _ => {
+                let mut first = PackedDigests::new(digests.algorithm());
+                first.push(&digest);
+                kept.push(RepositoryLinks { repository: *repository, digests: first });
+            }
+        }
+    })?;
+    Ok(LayerLinks(kept))
+}
