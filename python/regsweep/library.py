@@ -223,9 +223,12 @@ class Marks:
         """Writes the reference collector's lines, as 2.8 (2) or 3.x (3) does, to a file descriptor.
 
         Raises:
-            OSError: the descriptor could not be written to.
+            OSError, StorageError: the descriptor could not be written to.
         """
-        self._core.write_lines(descriptor, compat)
+        try:
+            self._core.write_lines(descriptor, compat)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
 
     def refusals(
         self, *, overrides: Collection[str] = (), max_removed_share: float | None = None

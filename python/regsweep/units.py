@@ -70,7 +70,9 @@ def format_bytes(size_bytes: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration for people, rounded to seconds: ``42s``, ``3m05s``, ``2h00m``, ``9d04h``."""
+    """A duration for people: ``0.4s``, ``42s``, ``3m05s``, ``2h00m``, ``9d04h``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
     total = round(seconds)
     if total < 60:
         return f"{total}s"

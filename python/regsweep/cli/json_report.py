@@ -1,0 +1,164 @@
+"""``--json FILE``: the whole result for machines, as ``schema/garbage-collect-1.schema.json`` describes it.
+
+The file is opened before the storage is looked at, and everything that can be long is written before anything is
+removed: a bad path or a full disk ends the run while nothing has happened yet. What a sweep did comes last and is
+short. The file appears under its name by a rename, complete or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, BinaryIO
+
+    from regsweep.library import Catalog, Marks, Removed
+    from regsweep.safety import Refusal
+
+SCHEMA = "regsweep.garbage-collect/1"
+# Items a write: few system calls, and little memory at a million blobs.
+_CHUNK = 4096
+
+
+class JsonReport:
+    """Writes one result, member by member.
+
+    Args:
+        target: a file's path, or ``-`` for standard output.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._temporary: str | None = None
+        self._file = self._open()
+        self._started = False
+
+    def _open(self) -> BinaryIO:
+        if self._target == "-":
+            return os.fdopen(1, "wb", closefd=False)
+        try:
+            mode = os.stat(self._target).st_mode  # noqa: PTH116 - pathlib costs start-up time
+        except FileNotFoundError:
+            mode = stat.S_IFREG
+        if not stat.S_ISREG(mode):
+            # A pipe or a device takes the text as it comes; a directory is an error here.
+            return open(self._target, "wb")  # noqa: PTH123
+        self._temporary = f"{self._target}.{os.getpid()}.tmp"
+        return open(self._temporary, "xb")  # noqa: PTH123
+
+    def begin(self, members: Mapping[str, object]) -> None:
+        """Writes what is known before the storage is looked at."""
+        self._member("schema", SCHEMA)
+        self._members(members)
+
+    def scanned(self, catalog: Catalog, marks: Marks, refusals: Iterable[Refusal]) -> None:
+        """Writes what was found, down to the last eligible blob; all of it is on disk afterwards."""
+        self._members(
+            {
+                "scan": {
+                    name: getattr(catalog, name)
+                    for name in ("repository_count", "tag_count", "revision_count", "manifest_count")
+                },
+                "marks": {name: getattr(marks, name) for name in _MARK_COUNTS},
+                "guards": [
+                    {"guard": refusal.guard, "message": refusal.message, "overridden": refusal.overridden}
+                    for refusal in refusals
+                ],
+            }
+        )
+        self._array("damaged", marks.damaged, _fields("repository", "tag", "digest", "key", "reason", "accepted"))
+        self._array(
+            "broken_images", marks.broken, _fields("repository", "tag", "manifest", "missing", "role", "counts")
+        )
+        self._array("notes", marks.notes, _fields("key", "reason"))
+        self._array("eligible_blobs", marks.eligible_blobs(), lambda item: {"digest": item[0], "size_bytes": item[1]})
+        for name, items in (
+            ("eligible_manifests", marks.eligible_manifests()),
+            ("eligible_layer_links", marks.eligible_layer_links()),
+        ):
+            self._array(name, items, lambda item: {"repository": item[0], "digest": item[1]})
+        self._file.flush()
+
+    def end(self, *, outcome: str, exit_code: int, removed: Removed | None = None, error: object = None) -> None:
+        """Writes what became of the run, and puts the file under its name."""
+        self._member("removed", None if removed is None else _removed(removed))
+        self._members({"error": error, "outcome": outcome, "exit_code": exit_code})
+        self._file.write(b"\n}\n")
+        self._file.flush()
+        if self._temporary is not None:
+            os.fsync(self._file.fileno())
+        self._file.close()
+        if self._temporary is not None:
+            os.replace(self._temporary, self._target)  # noqa: PTH105
+            self._temporary = None
+
+    def abandon(self) -> None:
+        """Leaves no trace of an unfinished file."""
+        with contextlib.suppress(OSError):  # what cannot be flushed is not wanted any more
+            self._file.close()
+        if self._temporary is not None:
+            os.unlink(self._temporary)  # noqa: PTH108
+            self._temporary = None
+
+    def _members(self, members: Mapping[str, object]) -> None:
+        for name, value in members.items():
+            self._member(name, value)
+
+    def _member(self, name: str, value: object) -> None:
+        self._file.write(self._key(name) + _encode(value))
+
+    def _array(self, name: str, items: list[Any], convert: Any) -> None:
+        self._file.write(self._key(name) + b"[")
+        for start in range(0, len(items), _CHUNK):
+            chunk = b",\n    ".join(_encode(convert(item)) for item in items[start : start + _CHUNK])
+            self._file.write((b",\n    " if start else b"\n    ") + chunk)
+        self._file.write(b"\n  ]" if items else b"]")
+
+    def _key(self, name: str) -> bytes:
+        separator = b",\n  " if self._started else b"{\n  "
+        self._started = True
+        return separator + _encode(name) + b": "
+
+
+_MARK_COUNTS = (
+    "marked_count",
+    "blob_count",
+    "eligible_blob_count",
+    "eligible_blob_bytes",
+    "eligible_manifest_count",
+    "eligible_layer_link_count",
+    "newer_than_tags_count",
+)
+
+
+def _fields(*names: str) -> Any:
+    return lambda item: {name: getattr(item, name) for name in names}
+
+
+def _removed(removed: Removed) -> dict[str, object]:
+    counts = (
+        "blob_count",
+        "blob_bytes",
+        "manifest_count",
+        "layer_link_count",
+        "tag_history_link_count",
+        "kept_behind_failures_count",
+        "interrupted",
+    )
+    return {
+        **{name: getattr(removed, name) for name in counts},
+        "failures": [{"key": failure.key, "error": failure.error} for failure in removed.failures],
+    }
+
+
+def _encode(value: object) -> bytes:
+    # ASCII, so that names that are no valid UTF-8 (surrogate escapes) can be written, too.
+    return json.dumps(value).encode("ascii")

@@ -1,0 +1,102 @@
+"""A line on the terminal that says how far a run is.
+
+Only where stderr is a terminal; at most ten times a second; gone when the phase ends, so that what is printed
+afterwards starts on a clean line.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from regsweep.units import format_bytes, format_count, format_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+    from regsweep._core import Progress
+
+_INTERVAL_SECONDS = 0.1
+_CLEAR_LINE = "\r\x1b[2K"
+
+
+class ProgressLine:
+    """Draws one phase after the other; hand ``callback`` to the library.
+
+    Args:
+        stream: where to draw; nothing is drawn where it is not a terminal.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._enabled = stream.isatty()
+        self._describe: Callable[[Progress, float], str] = describe_scan
+        self._started = 0.0
+        self._last_drawn = float("-inf")
+
+    def start(self, describe: Callable[[Progress, float], str]) -> Callable[[Progress], None] | None:
+        """Begins a phase; gives back the callback, or ``None`` where nothing is drawn.
+
+        Args:
+            describe: turns counters and the seconds since the start into a line.
+        """
+        self._describe = describe
+        self._started = self._clock()
+        return self._draw if self._enabled else None
+
+    def clear(self) -> None:
+        """Removes the line; harmless where there is none."""
+        if self._enabled and self._last_drawn > float("-inf"):
+            self._stream.write(_CLEAR_LINE)
+            self._stream.flush()
+            self._last_drawn = float("-inf")
+
+    def _draw(self, progress: Progress) -> None:
+        now = self._clock()
+        if now - self._last_drawn < _INTERVAL_SECONDS:
+            return
+        self._last_drawn = now
+        line = self._describe(progress, now - self._started)
+        self._stream.write(_CLEAR_LINE + line[: self._width() - 1])
+        self._stream.flush()
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+
+def describe_scan(progress: Progress, seconds: float) -> str:
+    """The line while repositories, tags and manifests are read."""
+    found = (
+        f"{format_count(progress.repositories, 'repository', 'repositories')}, "
+        f"{format_count(progress.tags, 'tag')}, {format_count(progress.manifests, 'manifest')}"
+    )
+    return f"scanning: {found}{_rate(progress.manifests, seconds)}"
+
+
+def describe_mark(progress: Progress, seconds: float) -> str:
+    """The line while blobs are compared with what is live."""
+    return f"marking: {format_count(progress.blobs, 'blob')}{_rate(progress.blobs, seconds)}"
+
+
+def describe_removal(total: int) -> Callable[[Progress, float], str]:
+    """The line while things are removed, of which there are ``total``."""
+
+    def describe(progress: Progress, seconds: float) -> str:
+        line = f"removing: {progress.removed} of {total}, {format_bytes(progress.freed_bytes)} freed"
+        if progress.removed and seconds >= 1:
+            left = max(0, total - progress.removed) * seconds / progress.removed
+            line += f"{_rate(progress.removed, seconds)}, {format_duration(left)} left"
+        return line
+
+    return describe
+
+
+def _rate(count: int, seconds: float) -> str:
+    return f", {count / seconds:.0f}/s" if seconds >= 1 else ""

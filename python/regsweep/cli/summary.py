@@ -1,0 +1,142 @@
+"""What ``garbage-collect`` says on stderr, as lines.
+
+"Would free" and "freed" are never the same sentence; what a person has to act on is named, what is only odd is named
+up to a limit (the JSON result has all of it).
+"""
+
+from __future__ import annotations
+
+from regsweep.units import format_bytes, format_count, format_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from regsweep.config import RegistryConfig
+    from regsweep.library import BrokenImage, Catalog, Damage, Marks, Note, Removed
+    from regsweep.safety import Refusal
+
+# Enough to see what is going on. A store can have a hundred thousand of each.
+_MAX_NAMED = 100
+_MAX_NOTES = 20
+
+
+def configuration_warnings(config: RegistryConfig, min_age_seconds: float) -> Iterator[str]:
+    """What about this registry makes collecting risky, and what to do about it."""
+    yield from config.warnings
+    if not config.read_only and min_age_seconds == 0:
+        yield (
+            "the registry is not read-only (storage.maintenance.readonly.enabled), and --min-age is 0: an image pushed "
+            "during the run can lose its layers. Stop the registry, or restart it read-only, or give --min-age 24h"
+        )
+    if config.cache == "inmemory":
+        yield (
+            "the registry caches blob descriptors in memory (storage.cache.blobdescriptor: inmemory): until it is "
+            "restarted it takes removed blobs for present, and pushes that re-use one end in broken images. Restart "
+            "every registry process after the run"
+        )
+    elif config.cache == "redis":
+        yield (
+            "the registry caches blob descriptors in Redis (storage.cache.blobdescriptor: redis): as long as removed "
+            "blobs are in there, pushes that re-use one end in broken images. After the run delete the keys "
+            "'blobs::*' and 'repository::*' from that database"
+        )
+
+
+def scan_line(root: str, catalog: Catalog, marks: Marks) -> str:
+    """What was looked at."""
+    return (
+        f"scanned {root}: {format_count(catalog.repository_count, 'repository', 'repositories')}, "
+        f"{format_count(catalog.tag_count, 'tag')}, {format_count(catalog.manifest_count, 'manifest')}, "
+        f"{format_count(marks.blob_count, 'blob')}"
+    )
+
+
+def findings(marks: Marks) -> Iterator[str]:
+    """Damaged repositories, broken images, notes."""
+    damaged = marks.damaged
+    yield from _limited((_damage(damage) for damage in damaged), len(damaged), _MAX_NAMED, "damage")
+    broken = [image for image in marks.broken if image.counts]
+    yield from _limited((_broken(image) for image in broken), len(broken), _MAX_NAMED, "broken images")
+    partial = len(marks.broken) - len(broken)
+    if partial:
+        yield (
+            f"note: {format_count(partial, 'reference')} to content that is not stored "
+            "(platforms of an index that were never pushed, foreign layers, and the like)"
+        )
+    notes = marks.notes
+    yield from _limited((_note(note) for note in notes), len(notes), _MAX_NOTES, "notes")
+
+
+def _damage(damage: Damage) -> str:
+    where = f"damaged repository {damage.repository}" if damage.repository else "damage"
+    if damage.tag:
+        where += f", tag {damage.tag}"
+    if damage.digest:
+        where += f", {damage.digest}"
+    effect = "accepted" if damage.accepted else "all that it could refer to was kept"
+    return f"{where}: {damage.reason} ({damage.key}); {effect}"
+
+
+def _broken(image: BrokenImage) -> str:
+    if image.tag:
+        name = f"{image.repository}:{image.tag}"
+        if image.role == "manifest" and image.missing == image.manifest:
+            return f"broken image {name}: manifest {image.missing} is missing"
+        return f"broken image {name}: {image.role} {image.missing} is missing (manifest {image.manifest})"
+    return f"broken image {image.repository}@{image.manifest}: {image.role} {image.missing} is missing"
+
+
+def _note(note: Note) -> str:
+    return f"note: {note.key}: {note.reason}"
+
+
+def _limited(lines: Iterable[str], count: int, limit: int, what: str) -> Iterator[str]:
+    for _, line in zip(range(limit), lines, strict=False):
+        yield line
+    if count > limit:
+        yield f"and {count - limit} more {what} (--json names all)"
+
+
+def guard_lines(refusals: Iterable[Refusal]) -> Iterator[str]:
+    """What the guards said."""
+    for refusal in refusals:
+        if refusal.overridden:
+            yield f"warning: guard {refusal.guard} is overridden: {refusal.message}"
+        else:
+            yield f"refused by guard {refusal.guard}: {refusal.message} (or go on with --override {refusal.guard})"
+
+
+def eligible_line(marks: Marks, *, refused: bool) -> str:
+    """The result of a run that removes nothing."""
+    why = "refused by a guard" if refused else "dry run"
+    counts = _counts(marks.eligible_blob_count, marks.eligible_manifest_count, marks.eligible_layer_link_count)
+    return f"would free {format_bytes(marks.eligible_blob_bytes)} ({counts}); {why}: nothing was removed"
+
+
+def removed_lines(removed: Removed, marks: Marks, seconds: float) -> Iterator[str]:
+    """The result of a run that removes."""
+    for failure in removed.failures:
+        yield f"failed to remove {failure.key}: {failure.error}"
+    kept = removed.kept_behind_failures_count
+    if kept:
+        yield (
+            f"{format_count(kept, 'eligible blob')} stayed, because something that points there could not be removed"
+        )
+    counts = _counts(removed.blob_count, removed.manifest_count, removed.layer_link_count)
+    line = f"freed {format_bytes(removed.blob_bytes)} ({counts}) in {format_duration(seconds)}"
+    if removed.failures:
+        line += f"; {format_count(len(removed.failures), 'removal')} failed"
+    if removed.interrupted:
+        line = (
+            f"interrupted: {line}; {removed.blob_count} of {format_count(marks.eligible_blob_count, 'eligible blob')} "
+            "removed, nothing is half done, and running again finishes the work"
+        )
+    yield line
+
+
+def _counts(blobs: int, manifests: int, layer_links: int) -> str:
+    return (
+        f"{format_count(blobs, 'blob')}, {format_count(manifests, 'manifest')}, "
+        f"{format_count(layer_links, 'layer link')}"
+    )
