@@ -140,6 +140,15 @@ impl Marks {
         mark_leaves(&manifests, &self.closure, &self.live, &Control::default())
     }
 
+    /// Repository and digest of every eligible manifest link, in order.
+    pub fn eligible_manifests(&self) -> impl Iterator<Item = (String, Digest)> {
+        let manifests = self.catalog.manifests();
+        self.revisions.iter().map(move |place| {
+            let repository = &self.catalog.repositories[place.repository];
+            (repository.display_name(), *manifests.digest(repository.revisions[place.revision].manifest))
+        })
+    }
+
     /// What a layer stands for that was marked after the fact is live, too.
     pub(crate) fn keep_aliases(&self) {
         mark_aliases(&self.catalog, &self.live);

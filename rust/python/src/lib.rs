@@ -1,0 +1,34 @@
+//! The Python face of the core: one file per verb, each converting in, running with the interpreter released, and
+//! converting out. Types and documentation are in `python/regsweep/_core.pyi`.
+#![allow(missing_docs, clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
+
+mod catalog;
+mod descriptor;
+mod errors;
+mod marks;
+mod progress;
+mod remove;
+mod store;
+mod wait;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::catalog::Catalog;
+    #[pymodule_export]
+    use crate::errors::CoreError;
+    #[pymodule_export]
+    use crate::marks::{BrokenImage, Damage, Marks, Note};
+    #[pymodule_export]
+    use crate::progress::Progress;
+    #[pymodule_export]
+    use crate::remove::{RemovalFailure, Removed, remove_eligible};
+    #[pymodule_export]
+    use crate::store::Store;
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

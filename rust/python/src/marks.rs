@@ -1,0 +1,179 @@
+//! What is live and what is eligible.
+
+use std::sync::{Arc, RwLock, RwLockReadGuard};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use regsweep_core::broken::Missing;
+use regsweep_core::digest::Digest;
+use regsweep_core::lines::{self, Format};
+use regsweep_core::manifest::Role;
+use regsweep_core::mark;
+use regsweep_core::store::fs::FsStore;
+
+use crate::descriptor::Descriptor;
+use crate::errors::convert;
+use crate::wait::run;
+
+#[pyclass(frozen, module = "regsweep._core")]
+pub(crate) struct Marks {
+    pub(crate) store: Arc<FsStore>,
+    // Written only while removing: a pointer that cannot be removed makes more live.
+    pub(crate) marks: RwLock<mark::Marks>,
+}
+
+impl Marks {
+    pub(crate) const fn new(store: Arc<FsStore>, marks: mark::Marks) -> Self {
+        Self { store, marks: RwLock::new(marks) }
+    }
+
+    fn get(&self) -> RwLockReadGuard<'_, mark::Marks> {
+        self.marks.read().expect("no thread panics while it removes")
+    }
+}
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct Damage {
+    repository: Option<String>,
+    tag: Option<String>,
+    digest: Option<String>,
+    key: String,
+    reason: &'static str,
+    accepted: bool,
+}
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct BrokenImage {
+    repository: String,
+    tag: Option<String>,
+    manifest: String,
+    missing: String,
+    role: &'static str,
+    counts: bool,
+}
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct Note {
+    key: String,
+    reason: &'static str,
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const fn role_name(role: Missing) -> &'static str {
+    match role {
+        Missing::Manifest => "manifest",
+        Missing::Reference(Role::Config) => "config",
+        Missing::Reference(Role::Layer) => "layer",
+        Missing::Reference(Role::ForeignLayer) => "foreign layer",
+        Missing::Reference(Role::Child | Role::ChildOrBlob) => "child",
+        Missing::Reference(Role::Subject) => "subject",
+        Missing::Reference(Role::Any) => "any",
+    }
+}
+
+#[pymethods]
+impl Marks {
+    #[getter]
+    fn delete_untagged(&self) -> bool {
+        self.get().options.delete_untagged
+    }
+
+    #[getter]
+    fn marked_count(&self) -> usize {
+        self.get().marked_count
+    }
+
+    #[getter]
+    fn blob_count(&self) -> usize {
+        self.get().blobs.stored_count
+    }
+
+    #[getter]
+    fn eligible_blob_count(&self) -> usize {
+        self.get().blobs.len()
+    }
+
+    #[getter]
+    fn eligible_blob_bytes(&self) -> u64 {
+        self.get().blobs.size_bytes()
+    }
+
+    #[getter]
+    fn eligible_manifest_count(&self) -> usize {
+        self.get().revisions.len()
+    }
+
+    #[getter]
+    fn eligible_layer_link_count(&self) -> usize {
+        self.get().layer_links.len()
+    }
+
+    #[getter]
+    fn newer_than_tags_count(&self) -> usize {
+        self.get().newer_than_tags
+    }
+
+    #[getter]
+    fn damaged(&self) -> Vec<Damage> {
+        let marks = self.get();
+        let convert = |damage: &mark::Damage| Damage {
+            repository: damage.repository.map(|index| marks.catalog.repositories[index].display_name()),
+            tag: damage.tag.as_deref().map(text),
+            digest: damage.digest.map(|digest| digest.to_string()),
+            key: damage.key.to_string(),
+            reason: damage.reason,
+            accepted: damage.accepted,
+        };
+        marks.damaged.iter().map(convert).collect()
+    }
+
+    #[getter]
+    fn broken(&self) -> Vec<BrokenImage> {
+        let marks = self.get();
+        let convert = |broken: &regsweep_core::broken::BrokenImage| BrokenImage {
+            repository: marks.catalog.repositories[broken.repository].display_name(),
+            tag: broken.tag.as_deref().map(text),
+            manifest: broken.manifest.to_string(),
+            missing: broken.missing.to_string(),
+            role: role_name(broken.role),
+            counts: broken.counts(),
+        };
+        marks.broken.iter().map(convert).collect()
+    }
+
+    #[getter]
+    fn notes(&self) -> Vec<Note> {
+        self.get().notes.iter().map(|note| Note { key: note.key.to_string(), reason: note.reason }).collect()
+    }
+
+    fn eligible_blobs(&self) -> Vec<(String, u64)> {
+        self.get().blobs.iter().map(|(digest, size)| (digest.to_string(), size)).collect()
+    }
+
+    fn eligible_manifests(&self) -> Vec<(String, String)> {
+        self.get().eligible_manifests().map(|(repository, digest)| (repository, digest.to_string())).collect()
+    }
+
+    fn eligible_layer_links(&self) -> Vec<(String, String)> {
+        let marks = self.get();
+        let name = |index: usize| marks.catalog.repositories[index].display_name();
+        marks.layer_links.iter().map(|(index, digest)| (name(index), digest.to_string())).collect()
+    }
+
+    fn is_live(&self, digest: &str) -> PyResult<bool> {
+        let digest: Digest = digest.parse().map_err(|error| PyValueError::new_err(format!("{digest}: {error}")))?;
+        Ok(self.get().live.contains(&digest))
+    }
+
+    fn write_lines(&self, py: Python<'_>, descriptor: i32, compat: u8) -> PyResult<()> {
+        let format = match compat {
+            2 => Format::Two,
+            3 => Format::Three,
+            _ => return Err(PyValueError::new_err("compat must be 2 or 3")),
+        };
+        convert(py, run(py, None, |_| lines::write(&self.get(), format, &mut Descriptor(descriptor))))
+    }
+}

@@ -1,0 +1,60 @@
+//! Removing what is eligible.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use regsweep_core::remove;
+
+use crate::marks::Marks;
+use crate::wait::run;
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+#[derive(Clone)]
+pub(crate) struct RemovalFailure {
+    key: String,
+    error: String,
+}
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct Removed {
+    blob_count: usize,
+    blob_bytes: u64,
+    manifest_count: usize,
+    layer_link_count: usize,
+    tag_history_link_count: usize,
+    kept_behind_failures_count: usize,
+    failures: Vec<RemovalFailure>,
+    interrupted: bool,
+}
+
+#[pyfunction]
+#[pyo3(signature = (marks, *, progress = None))]
+pub(crate) fn remove_eligible(
+    py: Python<'_>,
+    marks: &Bound<'_, Marks>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Removed> {
+    let marks = marks.get();
+    let store = Arc::clone(&marks.store);
+    let (removed, interruption) = run(py, progress, |control| {
+        let mut marks = marks.marks.write().expect("no thread panics while it removes");
+        remove::remove_eligible(&*store, &mut marks, control)
+    });
+    // After Ctrl-C the caller still has to learn what is gone.
+    if let Some(error) = interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)) {
+        return Err(error);
+    }
+    let failure =
+        |failure: &remove::Failure| RemovalFailure { key: failure.key.to_string(), error: failure.error.to_string() };
+    Ok(Removed {
+        blob_count: removed.blob_count,
+        blob_bytes: removed.blob_bytes,
+        manifest_count: removed.manifest_count,
+        layer_link_count: removed.layer_link_count,
+        tag_history_link_count: removed.tag_history_link_count,
+        kept_behind_failures_count: removed.kept_behind_failures,
+        failures: removed.failures.iter().map(failure).collect(),
+        interrupted: removed.interrupted,
+    })
+}
