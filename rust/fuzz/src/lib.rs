@@ -1,6 +1,6 @@
 //! What must hold for any bytes that storage may contain.
 //!
-//! Each function panics where it does not. The fuzz targets call them, and so does the ordinary test
+//! The fuzz targets call these functions, and so does the ordinary test
 //! `rust/core/tests/fuzz_corpus.rs`, which includes this file and replays the corpora.
 
 use std::str::FromStr;
@@ -10,6 +10,9 @@ use regsweep_core::manifest::{Parser, Reference, Shape, parse_plain};
 use serde_json::Value;
 
 /// Both readers give the same answer, twice, and each digest in a descriptor is among the references.
+///
+/// # Panics
+/// Where that does not hold.
 pub fn manifest(content: &[u8]) {
     let mut parser = Parser::new();
     let (mut first, mut again, mut plain) = (Vec::new(), Vec::new(), Vec::new());
@@ -30,6 +33,9 @@ pub fn manifest(content: &[u8]) {
 }
 
 /// Any bytes are a digest, which prints as they are, or none.
+///
+/// # Panics
+/// Where that does not hold.
 pub fn link(content: &[u8]) {
     let digest = Digest::parse(content);
     if let Some(digest) = digest {
