@@ -1,0 +1,67 @@
+"""The progress line: only on a terminal, ten times a second at most, gone afterwards."""
+
+import io
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+from regsweep.cli import progress
+
+if TYPE_CHECKING:
+    from regsweep._core import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def counters(**values: int) -> "Progress":
+    zero = dict.fromkeys(("repositories", "tags", "manifests", "blobs", "removed", "freed_bytes"), 0)
+    return cast("Progress", SimpleNamespace(**{**zero, **values}))
+
+
+def test_without_a_terminal_nothing_is_drawn_and_nobody_is_called() -> None:
+    stream = io.StringIO()
+    line = progress.ProgressLine(stream)
+    assert line.start(progress.describe_scan) is None
+    line.clear()
+    assert stream.getvalue() == ""
+
+
+def test_at_most_ten_drawings_a_second() -> None:
+    stream, clock = Terminal(), Clock()
+    callback = progress.ProgressLine(stream, clock).start(progress.describe_mark)
+    assert callback is not None
+    for _ in range(100):
+        callback(counters(blobs=5))
+        clock.now += 0.01
+    assert 9 <= stream.getvalue().count("\r") <= 11
+
+
+def test_the_line_is_cleared_once_and_only_if_drawn() -> None:
+    stream, clock = Terminal(), Clock()
+    line = progress.ProgressLine(stream, clock)
+    callback = line.start(progress.describe_scan)
+    assert callback is not None
+    line.clear()
+    assert stream.getvalue() == ""
+    callback(counters(repositories=1, tags=2, manifests=3))
+    line.clear()
+    line.clear()
+    assert stream.getvalue() == "\r\x1b[2Kscanning: 1 repository, 2 tags, 3 manifests\r\x1b[2K"
+
+
+def test_a_removal_tells_rate_and_time_left() -> None:
+    describe = progress.describe_removal(1000)
+    assert describe(counters(removed=0), 0.0) == "removing: 0 of 1000, 0 B freed"
+    line = describe(counters(removed=250, freed_bytes=2048), 10.0)
+    assert line == "removing: 250 of 1000, 2.0 KiB freed, 25/s, 30s left"
+    # Tag-history links are removed beyond the total.
+    assert describe(counters(removed=1100), 10.0).endswith("0.0s left")
