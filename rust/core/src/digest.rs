@@ -95,14 +95,13 @@ impl Digest {
             return None;
         }
         let mut bytes = [0; 64];
-        let mut bad = 0u8;
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            let (high, low) = (NIBBLE[pair[0] as usize], NIBBLE[pair[1] as usize]);
-            bad |= high | low;
-            *byte = (high << 4) | (low & 0x0f);
+        let mut valid = true;
+        // Eight bytes at a time, without branches: the compiler makes vector code of it. Every listed blob and
+        // link comes through here.
+        for (bytes, hex) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(hex.as_chunks::<16>().0) {
+            valid &= decode_hex(hex, bytes);
         }
-        // NIBBLE marks what is no lower-case hex digit by its high bits.
-        (bad & 0xf0 == 0).then_some(Self { algorithm, bytes })
+        valid.then_some(Self { algorithm, bytes })
     }
 
     /// A digest from its text, which must be nothing but the digest (no newline).
@@ -150,6 +149,9 @@ impl Digest {
     }
 
     /// The hex, without the algorithm.
+    ///
+    /// # Panics
+    /// Never: hex is ASCII.
     pub fn hex(&self) -> String {
         let mut out = Vec::with_capacity(self.algorithm.length() * 2);
         self.push_hex(&mut out);
@@ -166,16 +168,21 @@ pub fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The value of each hex digit; 0xf0 for every byte that is not one.
-const NIBBLE: [u8; 256] = {
-    let mut table = [0xf0; 256];
-    let mut value = 0;
-    while value < 16 {
-        table[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
+/// Decodes sixteen lower-case hex digits; false if one of them is none.
+fn decode_hex(hex: &[u8; 16], bytes: &mut [u8; 8]) -> bool {
+    let mut values = [0u8; 16];
+    let mut invalid = 0u8;
+    for (value, &digit) in values.iter_mut().zip(hex) {
+        let number = digit.wrapping_sub(b'0');
+        let letter = digit.wrapping_sub(b'a');
+        *value = if number < 10 { number } else { letter.wrapping_add(10) };
+        invalid |= u8::from(number >= 10) & u8::from(letter >= 6);
     }
-    table
-};
+    for (byte, pair) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
+        *byte = pair[0] << 4 | pair[1] & 0x0f;
+    }
+    invalid == 0
+}
 
 const HEX_PAIRS: [[u8; 2]; 256] = {
     let digits = b"0123456789abcdef";

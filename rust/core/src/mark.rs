@@ -173,7 +173,7 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
     let cutoff = options.cutoff(catalog.started);
     let mut notes = catalog.notes.clone();
     let manifests = catalog.manifests();
-    let mut closure = Closure::new(&manifests);
+    let mut closure = Closure::new(&catalog, &manifests);
     for id in kept {
         closure.add_root(&manifests, id);
     }

@@ -2,12 +2,15 @@
 //!
 //! One state per manifest: marked is visited. (The reference keeps the two apart, by registry and by repository,
 //! and loses the layers of images that two repositories share.) An artifact hangs on its subject both ways: it
-//! keeps what it is about, and it is kept by it.
+//! keeps what it is about, and it is kept by it as long as some repository links it. (An artifact that only an
+//! untagged index names can be asked for by nobody. Were it kept for its subject, the next run, which no longer
+//! meets that index, would remove it.)
 
 use std::collections::HashMap;
 
+use crate::catalog::Catalog;
 use crate::manifest::Role;
-use crate::manifests::{ManifestId, Manifests, State};
+use crate::manifests::{ManifestId, Manifests};
 
 const LIVE: u8 = 1;
 const ROOT: u8 = 2;
@@ -16,16 +19,20 @@ const ROOT: u8 = 2;
 #[derive(Debug)]
 pub(crate) struct Closure {
     states: Vec<u8>,
-    /// The artifacts that are about a manifest.
+    /// The linked artifacts that are about a manifest.
     referrers: HashMap<ManifestId, Vec<ManifestId>>,
 }
 
 impl Closure {
-    pub(super) fn new(manifests: &Manifests) -> Self {
+    pub(super) fn new(catalog: &Catalog, manifests: &Manifests) -> Self {
         let mut referrers: HashMap<ManifestId, Vec<ManifestId>> = HashMap::new();
-        for id in manifests.ids().filter(|&id| matches!(manifests.state(id), State::Read(_))) {
-            for edge in manifests.edges(id).iter().filter(|edge| edge.role == Role::Subject) {
-                referrers.entry(edge.target).or_default().push(id);
+        let mut seen = vec![false; manifests.len()];
+        for revision in catalog.repositories.iter().flat_map(|repository| &repository.revisions) {
+            let id = revision.manifest;
+            if !std::mem::replace(&mut seen[id as usize], true) {
+                for edge in manifests.edges(id).iter().filter(|edge| edge.role == Role::Subject) {
+                    referrers.entry(edge.target).or_default().push(id);
+                }
             }
         }
         Self { states: vec![0; manifests.len()], referrers }
@@ -33,7 +40,8 @@ impl Closure {
 
     /// Marks a manifest for its own sake, and all that it reaches.
     pub(super) fn add_root(&mut self, manifests: &Manifests, id: ManifestId) {
-        self.grow(manifests);
+        // More may have been read since.
+        self.states.resize(manifests.len(), 0);
         self.states[id as usize] |= ROOT;
         let mut open = vec![id];
         while let Some(id) = open.pop() {
@@ -48,20 +56,6 @@ impl Closure {
                     }
                     open.extend(referrers);
                 }
-            }
-        }
-    }
-
-    /// Takes in manifests that were read since.
-    pub(super) fn grow(&mut self, manifests: &Manifests) {
-        let known = self.states.len();
-        if known == manifests.len() {
-            return;
-        }
-        self.states.resize(manifests.len(), 0);
-        for id in manifests.ids().skip(known) {
-            for edge in manifests.edges(id).iter().filter(|edge| edge.role == Role::Subject) {
-                self.referrers.entry(edge.target).or_default().push(id);
             }
         }
     }

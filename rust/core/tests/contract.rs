@@ -1,0 +1,230 @@
+//! One contract for every store, and for decorators that are to change nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use regsweep_core::error::Kind;
+use regsweep_core::progress::Control;
+use regsweep_core::store::fs::FsStore;
+use regsweep_core::store::layers::{Fault, Faulty, Operation};
+use regsweep_core::store::memory::MemoryStore;
+use regsweep_core::store::{Content, EntryKind, Group, Holder, Key, List, Page, Read, Removal, Remove};
+
+trait Store: List + Read + Remove {}
+impl<S: List + Read + Remove> Store for S {}
+
+const FILES: [(&str, &str); 6] = [
+    ("a/one/link", "first"),
+    ("a/two/link", ""),
+    ("a/two/other", "kept"),
+    ("a/three/current/link", "deep"),
+    ("b/large/data", "0123456789"),
+    ("b/four/data", "12345678"),
+];
+
+fn written() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::new(1_600_000_000, 123_456_789)
+}
+
+fn on_disk(root: &Path) {
+    for (key, content) in FILES {
+        let path = root.join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        std::fs::File::open(&path).unwrap().set_modified(written()).unwrap();
+    }
+    std::fs::create_dir(root.join("empty")).unwrap();
+}
+
+fn in_memory() -> MemoryStore {
+    let store = MemoryStore::new();
+    for (key, content) in FILES {
+        store.write(key, content, written());
+    }
+    store.make_directory("empty");
+    store
+}
+
+/// Runs a check on every kind of store, each with a tree of its own.
+fn on_every_store(check: impl Fn(&dyn Store, &str)) {
+    let none = |_: Operation, _: &Key| None::<Fault>;
+    check(&in_memory(), "memory");
+    check(&Faulty::new(in_memory(), none), "faulty without faults");
+    for jobs in [1, 4] {
+        let root = tempfile::tempdir().unwrap();
+        on_disk(root.path());
+        check(&FsStore::open(root.path(), Some(jobs)).unwrap(), "filesystem");
+        let root = tempfile::tempdir().unwrap();
+        on_disk(root.path());
+        check(&FsStore::open(root.path(), Some(jobs)).unwrap().stepwise(), "filesystem, step by step");
+    }
+}
+
+fn group(directory: &str, leaf: &'static str, names: &[&str]) -> Group {
+    Group::split(&Key::new(directory), leaf, names.iter().map(|name| name.as_bytes())).remove(0)
+}
+
+type Listed = Vec<Option<BTreeMap<String, EntryKind>>>;
+
+fn list(store: &dyn Store, directories: &[&str]) -> Listed {
+    let keys: Vec<Key> = directories.iter().map(Key::new).collect();
+    let found: Mutex<BTreeMap<usize, (BTreeMap<String, EntryKind>, u8)>> = Mutex::default();
+    store
+        .list(&keys, &Control::default(), &|index, page| {
+            let mut found = found.lock().unwrap();
+            let (entries, end) = found.entry(index).or_default();
+            match page {
+                Page::Absent => *end = 2,
+                Page::Entries(page) => {
+                    for entry in page.iter() {
+                        let name = String::from_utf8(entry.name.to_vec()).unwrap();
+                        assert!(entries.insert(name, entry.kind).is_none(), "an entry twice");
+                    }
+                }
+                Page::End => *end = 1,
+            }
+            Ok(())
+        })
+        .unwrap();
+    let found = found.into_inner().unwrap();
+    (0..keys.len())
+        .map(|index| match &found[&index] {
+            (entries, 1) => Some(entries.clone()),
+            (_, 2) => None,
+            _ => panic!("a listing without an end"),
+        })
+        .collect()
+}
+
+fn read(store: &dyn Store, groups: &[Group], limit: usize) -> BTreeMap<(usize, usize), Option<(bool, String)>> {
+    let found = Mutex::new(BTreeMap::new());
+    store
+        .read(groups, limit, &Control::default(), &|group, index, content| {
+            let content = match content {
+                Content::Absent => None,
+                Content::Whole(bytes) => Some((true, String::from_utf8(bytes.to_vec()).unwrap())),
+                Content::TooLarge(bytes) => Some((false, String::from_utf8(bytes.to_vec()).unwrap())),
+            };
+            assert!(found.lock().unwrap().insert((group, index), content).is_none(), "a file twice");
+            Ok(())
+        })
+        .unwrap();
+    found.into_inner().unwrap()
+}
+
+#[test]
+fn listings_give_direct_children_and_say_when_they_are_complete() {
+    on_every_store(|store, name| {
+        let listed = list(store, &["", "a", "a/two", "empty", "missing", "a/missing/deeper"]);
+        let names = |entries: &Option<BTreeMap<String, EntryKind>>| {
+            entries.as_ref().map(|entries| entries.keys().cloned().collect::<Vec<_>>().join(" "))
+        };
+        let expected = [Some("a b empty"), Some("one three two"), Some("link other"), Some(""), None, None];
+        assert_eq!(
+            listed.iter().map(names).collect::<Vec<_>>(),
+            expected.map(|names| names.map(str::to_owned)),
+            "{name}"
+        );
+        assert_eq!(listed[2].as_ref().unwrap()["link"], EntryKind::File);
+        assert_eq!(listed[1].as_ref().unwrap()["two"], EntryKind::Directory);
+    });
+}
+
+#[test]
+fn stat_tells_size_and_time_to_the_nanosecond() {
+    on_every_store(|store, name| {
+        let groups = [group("a", "link", &["one", "two", "nobody"]), group("nowhere", "link", &["one"])];
+        let found = Mutex::new(BTreeMap::new());
+        store
+            .stat(&groups, &Control::default(), &|group, index, stat| {
+                found.lock().unwrap().insert((group, index), stat);
+                Ok(())
+            })
+            .unwrap();
+        let found = found.into_inner().unwrap();
+        assert_eq!(found.len(), 4, "{name}");
+        assert_eq!(found[&(0, 0)].unwrap().size_bytes, 5);
+        assert_eq!(found[&(0, 0)].unwrap().modified, written());
+        assert_eq!(found[&(0, 1)].unwrap().size_bytes, 0);
+        assert_eq!((found[&(0, 2)], found[&(1, 0)]), (None, None));
+    });
+}
+
+#[test]
+fn reads_give_whole_files_and_the_beginning_of_larger_ones() {
+    on_every_store(|store, name| {
+        let groups = [group("a", "current/link", &["three", "one"]), group("b", "data", &["large", "four", "none"])];
+        let found = read(store, &groups, 8);
+        let some = |whole, text: &str| Some((whole, text.to_owned()));
+        assert_eq!(found[&(0, 0)], some(true, "deep"), "{name}");
+        assert_eq!(found[&(0, 1)], None);
+        assert_eq!(found[&(1, 0)], some(false, "01234567"));
+        assert_eq!(found[&(1, 1)], some(true, "12345678"), "a file of just the limit is whole");
+        assert_eq!(found[&(1, 2)], None);
+        assert_eq!(read(store, &[group("a", "link", &["two"])], 8)[&(0, 0)], some(true, ""));
+    });
+}
+
+fn remove(store: &dyn Store, groups: &[Group], holder: Holder) -> Vec<String> {
+    let outcomes = Mutex::new(BTreeMap::new());
+    store
+        .remove(groups, holder, &Control::default(), &|group, index, outcome| {
+            let outcome = match outcome {
+                Ok(Removal::Removed) => "removed".to_owned(),
+                Ok(Removal::Absent) => "absent".to_owned(),
+                Ok(Removal::HolderStays(error)) | Err(error) => format!("{:?}", error.kind()),
+            };
+            outcomes.lock().unwrap().insert((group, index), outcome);
+        })
+        .unwrap();
+    outcomes.into_inner().unwrap().into_values().collect()
+}
+
+#[test]
+fn removing_takes_the_file_and_its_holder_only_if_nothing_else_is_in_it() {
+    on_every_store(|store, name| {
+        let groups = [group("a", "link", &["one", "two", "nobody"]), group("nowhere", "link", &["x"])];
+        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["removed", "removed", "absent", "absent"], "{name}");
+        let left = list(store, &["a", "a/two"]);
+        assert_eq!(left[0].as_ref().unwrap().keys().collect::<Vec<_>>(), ["three", "two"]);
+        assert_eq!(left[1].as_ref().unwrap().keys().collect::<Vec<_>>(), ["other"]);
+        // Once more: nothing left to do, and no harm done.
+        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["absent", "absent", "absent", "absent"]);
+    });
+}
+
+#[test]
+fn removing_keeps_the_holder_when_told_to() {
+    on_every_store(|store, name| {
+        assert_eq!(remove(store, &[group("a", "link", &["one"])], Holder::Keep), ["removed"], "{name}");
+        assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())]);
+    });
+}
+
+#[test]
+fn a_wish_to_stop_ends_every_operation() {
+    on_every_store(|store, name| {
+        let control = Control::default();
+        control.stop();
+        let groups = [group("a", "link", &["one", "two"])];
+        let cancelled = |result: regsweep_core::error::Result<()>| result.unwrap_err().kind() == Kind::Cancelled;
+        assert!(cancelled(store.stat(&groups, &control, &|_, _, _| Ok(()))), "{name}");
+        assert!(cancelled(store.read(&groups, 8, &control, &|_, _, _| Ok(()))), "{name}");
+        assert!(cancelled(store.list(&[Key::new("a")], &control, &|_, _| Ok(()))), "{name}");
+        assert!(cancelled(store.remove(&groups, Holder::RemoveIfEmpty, &control, &|_, _, _| {})), "{name}");
+        assert_eq!(read(store, &groups, 8)[&(0, 0)], Some((true, "first".to_owned())), "nothing was removed");
+    });
+}
+
+#[test]
+fn a_file_in_a_directorys_place_is_an_error_and_not_an_absence() {
+    on_every_store(|store, name| {
+        let control = Control::default();
+        let groups = [group("a", "link/deeper", &["one"])];
+        assert!(store.read(&groups, 8, &control, &|_, _, _| Ok(())).is_err(), "{name}");
+        assert!(store.stat(&groups, &control, &|_, _, _| Ok(())).is_err(), "{name}");
+        assert!(store.list(&[Key::new("a/one/link")], &control, &|_, _| Ok(())).is_err(), "{name}");
+    });
+}
