@@ -155,17 +155,17 @@ pub(crate) fn find(
     }
     Control::count(&control.counters.blobs, blobs.stored_count);
     let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(key, digests)| (key.clone(), digests)).collect();
-    stat_groups(store, &places, layout::DATA, control, |index, digest, stat| match stat {
-        Some(stat) => {
-            eligible[index].digests.push(&digest);
-            eligible[index].sizes_bytes.push(stat.size_bytes);
-            if with_times {
-                eligible[index].modified.push(stat.modified);
-            }
-        }
-        None => {
+    stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
+        let Some(stat) = stat else {
             blobs.stored_count -= 1;
             notes.push(Note { key: layout::blob(&digest), reason: "a blob's directory without data" });
+            return;
+        };
+        let blobs = &mut eligible[index];
+        blobs.digests.push(&digest);
+        blobs.sizes_bytes.push(stat.size_bytes);
+        if with_times {
+            blobs.modified.push(stat.modified);
         }
     })?;
     blobs.eligible = eligible;

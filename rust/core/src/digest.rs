@@ -149,9 +149,6 @@ impl Digest {
     }
 
     /// The hex, without the algorithm.
-    ///
-    /// # Panics
-    /// Never: hex is ASCII.
     pub fn hex(&self) -> String {
         let mut out = Vec::with_capacity(self.algorithm.length() * 2);
         self.push_hex(&mut out);

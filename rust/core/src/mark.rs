@@ -185,10 +185,8 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
             closure.add_root(&manifests, revision.manifest);
         }
     }
-    if options.delete_untagged {
-        if let Some(cutoff) = cutoff {
-            young::add_young_revisions(store, &catalog, cutoff, &mut closure, control)?;
-        }
+    if let Some(cutoff) = cutoff.filter(|_| options.delete_untagged) {
+        young::add_young_revisions(store, &catalog, cutoff, &mut closure, control)?;
     }
 
     let live = LiveSet::default();

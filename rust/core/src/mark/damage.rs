@@ -61,7 +61,7 @@ pub(super) fn find(catalog: &Catalog, accepted: &BTreeSet<Vec<u8>>) -> Found {
             }
         }
         let mut reached: Vec<ManifestId> =
-            linked(catalog, index).flat_map(|id| leads.get(&id)).flatten().copied().collect();
+            linked(catalog, index).filter_map(|id| leads.get(&id)).flatten().copied().collect();
         reached.sort_unstable();
         reached.dedup();
         for id in reached {

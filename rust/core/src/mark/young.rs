@@ -37,7 +37,9 @@ pub(super) fn add_young_revisions(
     let mut groups: Vec<PackedDigests> = Vec::new();
     for alike in old.chunk_by(|one, other| (one.algorithm(), one.prefix()) == (other.algorithm(), other.prefix())) {
         let mut packed = PackedDigests::new(alike[0].algorithm());
-        alike.iter().for_each(|digest| packed.push(digest));
+        for digest in alike {
+            packed.push(digest);
+        }
         groups.push(packed);
     }
     let prefix = |packed: &PackedDigests| packed.iter().next().map_or(0, |digest| digest.prefix());

@@ -298,11 +298,12 @@ fn add_aliases(
     }
     for (repository, key) in strange {
         notes.push(Note { key: key.clone(), reason: "layers under an algorithm that regsweep does not know: kept" });
-        let mut names = collect_listed(store, &[key.clone()], control, |_, entry, names: &mut Vec<Vec<u8>>| {
-            names.push(entry.name.to_vec());
-            Ok(())
-        })?
-        .concat();
+        let mut names =
+            collect_listed(store, std::slice::from_ref(&key), control, |_, entry, names: &mut Vec<Vec<u8>>| {
+                names.push(entry.name.to_vec());
+                Ok(())
+            })?
+            .concat();
         names.sort();
         let groups = Group::split(&key, layout::LINK, names.iter().map(Vec::as_slice));
         read_aliases(store, &groups, &vec![None; names.len()], &mut repositories[repository], control)?;

@@ -148,7 +148,9 @@ fn find_repositories(store: &impl List, tree: &mut Tree, control: &Control) -> R
                 b"_layers" => level.has_layers = is_fixed_directory(parent, entry)?,
                 b"_uploads" => {}
                 [b'_', ..] => {
-                    level.notes.push(Note { key: parent.join(entry.name), reason: "not part of the registry's layout" })
+                    level
+                        .notes
+                        .push(Note { key: parent.join(entry.name), reason: "not part of the registry's layout" });
                 }
                 name => {
                     if is_directory(parent, entry, &mut level.notes)? {
