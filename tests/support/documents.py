@@ -23,6 +23,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+INDEXES = (OCI_INDEX, DOCKER_LIST)
 BUILDX_CACHE_CONFIG = "application/vnd.buildkit.cacheconfig.v0"
 
 
