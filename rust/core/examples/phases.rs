@@ -16,20 +16,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = words.first().ok_or("usage: phases ROOT [-m] [JOBS]")?;
     let jobs = words.get(1).map(|jobs| jobs.parse()).transpose()?;
     let control = Control::default();
-    let begin = Instant::now();
+    let mut begin = Instant::now();
+    let mut lap = || std::mem::replace(&mut begin, Instant::now()).elapsed();
     let store = FsStore::open(root.as_ref(), jobs)?;
     let catalog = Arc::new(scan(&store, SystemTime::now(), &control)?);
-    let scanned = begin.elapsed();
+    let scanned = lap();
     let options = Options { delete_untagged: !flags.is_empty(), ..Options::default() };
     let marks = mark(&store, catalog, options, &control)?;
-    let marked = begin.elapsed();
+    let marked = lap();
     write(&marks, Format::Three, &mut std::io::sink())?;
-    let written = begin.elapsed();
+    let written = lap();
     println!(
         "scan {:?}, mark {:?}, lines {:?}; {} blobs, {} marked, {} eligible",
         scanned,
-        marked - scanned,
-        written - marked,
+        marked,
+        written,
         marks.blobs.stored_count,
         marks.marked_count,
         marks.blobs.len()

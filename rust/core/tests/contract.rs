@@ -1,4 +1,5 @@
 //! One contract for every store, and for decorators that are to change nothing.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,6 +2,7 @@
 //!
 //! Trees are built from a small model whose live blobs are known by construction, and put into memory; one fault
 //! then hits one operation of a scan, a mark or a removal.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
