@@ -6,13 +6,29 @@ tells little about any one rule, and in most stores the reference collectors are
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from support import documents
 from support.documents import Descriptor, absent
 from support.store_builder import Repository, Store
+
+# What runs a program for each example is slow in its own right; `derandomize` keeps the suite's result the same from
+# run to run. HYPOTHESIS_PROFILE=deep looks for what is new, for as long as it takes.
+_ALWAYS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("ci", _ALWAYS, max_examples=30, derandomize=True, database=None)
+settings.register_profile("deep", _ALWAYS, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def examples(factor: float) -> settings:
+    """As many examples as the profile says, times a factor: for tests that are much quicker than most."""
+    assert settings.default is not None
+    return settings(max_examples=int(settings.default.max_examples * factor))
+
 
 # Siblings and children whose order differs between plain and by-component sorting.
 NAMES = ("a", "a-b", "a/b", "m", "z/y/x")
