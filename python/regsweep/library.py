@@ -46,16 +46,17 @@ __all__ = [
 
 
 class Store:
-    """Read-only access to a registry's storage."""
+    """Read-only access to a registry's storage.
 
-    def __init__(self, core: _core.Store, config: RegistryConfig | None = None) -> None:
+    Attributes:
+        root: the directory that holds ``docker/registry/v2``.
+        config: the configuration that named it, where one did.
+    """
+
+    def __init__(self, core: _core.Store, root: str, config: RegistryConfig | None = None) -> None:
         self._core = core
+        self.root = root
         self.config = config
-
-    @property
-    def root(self) -> str:
-        """The directory that holds ``docker/registry/v2``."""
-        return self._core.root
 
     @property
     def jobs(self) -> int:
@@ -277,7 +278,7 @@ def open_config(config: RegistryConfig, *, jobs: int | None = None) -> Store:
 
 def _open_root(root: str, config: RegistryConfig | None, jobs: int | None) -> Store:
     try:
-        return Store(_core.Store(root, jobs=jobs), config)
+        return Store(_core.Store(root, jobs=jobs), root, config)
     except _core.CoreError as error:
         raise StorageError.from_core(error) from error
 

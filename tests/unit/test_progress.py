@@ -65,3 +65,16 @@ def test_a_removal_tells_rate_and_time_left() -> None:
     assert line == "removing: 250 of 1000, 2.0 KiB freed, 25/s, 30s left"
     # Tag-history links are removed beyond the total.
     assert describe(counters(removed=1100), 10.0).endswith("0.0s left")
+
+
+def test_a_terminal_that_goes_away_does_not_stop_the_run() -> None:
+    class Gone(Terminal):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    line = progress.ProgressLine(Gone(), Clock())
+    callback = line.start(progress.describe_scan)
+    assert callback is not None
+    callback(counters())
+    callback(counters())
+    line.clear()

@@ -108,7 +108,8 @@ class _Run:
         return self._remove(marks, damaged=damaged)
 
     def _remove(self, marks: library.Marks, *, damaged: bool) -> int:
-        total = marks.eligible_blob_count + marks.eligible_manifest_count + marks.eligible_layer_link_count
+        eligible_blobs = marks.eligible_blob_count  # fewer afterwards, where a pointer could not be removed
+        total = eligible_blobs + marks.eligible_manifest_count + marks.eligible_layer_link_count
         started = time.monotonic()
         self._removal_started = True
         removed = library.remove_eligible(
@@ -118,7 +119,7 @@ class _Run:
             progress=self._progress.start(progress.describe_removal(total)),
         )
         self._progress.clear()
-        _say(summary.removed_lines(removed, marks, time.monotonic() - started))
+        _say(summary.removed_lines(removed, eligible_blobs, time.monotonic() - started))
         if removed.interrupted:
             return self._end_report("interrupted", exit_codes.INTERRUPTED, removed=removed)
         code = exit_codes.DONE_WITH_DAMAGE if damaged or removed.failures else exit_codes.DONE

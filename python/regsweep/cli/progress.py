@@ -51,18 +51,24 @@ class ProgressLine:
     def clear(self) -> None:
         """Removes the line; harmless where there is none."""
         if self._enabled and self._last_drawn > float("-inf"):
-            self._stream.write(_CLEAR_LINE)
-            self._stream.flush()
+            self._write(_CLEAR_LINE)
             self._last_drawn = float("-inf")
 
     def _draw(self, progress: Progress) -> None:
         now = self._clock()
-        if now - self._last_drawn < _INTERVAL_SECONDS:
+        if not self._enabled or now - self._last_drawn < _INTERVAL_SECONDS:
             return
         self._last_drawn = now
         line = self._describe(progress, now - self._started)
-        self._stream.write(_CLEAR_LINE + line[: self._width() - 1])
-        self._stream.flush()
+        self._write(_CLEAR_LINE + line[: self._width() - 1])
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            # The terminal is gone. An exception in here would stop the run, maybe in the middle of a removal.
+            self._enabled = False
 
     def _width(self) -> int:
         try:

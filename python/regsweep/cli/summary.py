@@ -114,7 +114,7 @@ def eligible_line(marks: Marks, *, refused: bool) -> str:
     return f"would free {format_bytes(marks.eligible_blob_bytes)} ({counts}); {why}: nothing was removed"
 
 
-def removed_lines(removed: Removed, marks: Marks, seconds: float) -> Iterator[str]:
+def removed_lines(removed: Removed, eligible_blobs: int, seconds: float) -> Iterator[str]:
     """The result of a run that removes."""
     for failure in removed.failures:
         yield f"failed to remove {failure.key}: {failure.error}"
@@ -129,7 +129,7 @@ def removed_lines(removed: Removed, marks: Marks, seconds: float) -> Iterator[st
         line += f"; {format_count(len(removed.failures), 'removal')} failed"
     if removed.interrupted:
         line = (
-            f"interrupted: {line}; {removed.blob_count} of {format_count(marks.eligible_blob_count, 'eligible blob')} "
+            f"interrupted: {line}; {removed.blob_count} of {format_count(eligible_blobs, 'eligible blob')} "
             "removed, nothing is half done, and running again finishes the work"
         )
     yield line
