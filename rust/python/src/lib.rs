@@ -9,6 +9,7 @@ mod marks;
 mod progress;
 mod remove;
 mod store;
+mod synthetic;
 mod wait;
 
 use pyo3::prelude::*;
@@ -27,6 +28,8 @@ mod _core {
     use crate::remove::{RemovalFailure, Removed, remove_eligible};
     #[pymodule_export]
     use crate::store::Store;
+    #[pymodule_export]
+    use crate::synthetic::generate_store;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
