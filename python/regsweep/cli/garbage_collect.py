@@ -204,7 +204,7 @@ def _error_lines(error: Exception, *, removing: bool) -> list[str]:
         message = f"unable to configure logging with config: {message}"
     elif isinstance(error, ConfigurationError):
         message = f"configuration error: {message}"
-        usage = arguments.make_parser().format_usage().splitlines()
+        usage = [f"usage: {arguments.USAGE}"]
     elif isinstance(error, DriverError):
         message = f"failed to construct {error.driver} driver: {message}"
     elif isinstance(error, StorageError):
