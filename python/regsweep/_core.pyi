@@ -9,13 +9,29 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Final, final
 
+__all__ = [
+    "BrokenImage",
+    "Catalog",
+    "CoreError",
+    "Damage",
+    "Marks",
+    "Note",
+    "Progress",
+    "RemovalFailure",
+    "Removed",
+    "Store",
+    "__version__",
+    "generate_store",
+    "remove_eligible",
+]
+
 __version__: Final[str]
 
 class CoreError(Exception):
     """Scanning or marking failed; nothing was removed.
 
     Attributes:
-        kind: ``"io"``, ``"layout"``, ``"changed"`` or ``"argument"``.
+        kind: ``"io"``, ``"layout"``, ``"changed"``, ``"output"`` or ``"argument"``.
         operation: what was being done: ``"list"``, ``"read"``, ``"stat"``, …
         key: the path below the storage root at which it happened.
     """
@@ -86,6 +102,7 @@ class Catalog:
             min_age_seconds: nothing younger is eligible, nor what a younger manifest or layer link needs.
             keep: digests (``sha256:…``) and ``repository:tag`` texts that are live whatever the store says.
             accept_damage: repositories whose damage no longer keeps everything they link.
+            progress: told how far it is.
         """
 
 @final
@@ -163,8 +180,8 @@ class Marks:
     def broken(self) -> list[BrokenImage]: ...
     @property
     def notes(self) -> list[Note]: ...
-    def eligible_blobs(self) -> list[tuple[str, int]]:
-        """Digest and size in bytes of every eligible blob, in digest order."""
+    def eligible_blobs(self, start: int = 0, count: int | None = None) -> list[tuple[str, int]]:
+        """Digest and size in bytes of eligible blobs, in digest order: ``count`` of them from the ``start``th on."""
     def eligible_manifests(self) -> list[tuple[str, str]]:
         """Repository and digest of every eligible revision link, in order."""
     def eligible_layer_links(self) -> list[tuple[str, str]]:
@@ -207,5 +224,12 @@ class Removed:
 def remove_eligible(marks: Marks, *, progress: Callable[[Progress], None] | None = None) -> Removed:
     """Removes what ``marks`` found eligible: pointers first, then blobs. No failure stops the rest."""
 
-def generate_store(root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None) -> str:
-    """Makes a synthetic store; ``options`` and the answer (what was made) are JSON. See ``regsweep bench generate``."""
+def generate_store(
+    root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None
+) -> str:
+    """Makes a synthetic store; ``options`` and the answer (what was made) are JSON. See ``regsweep bench generate``.
+
+    Raises:
+        ValueError: the options make no sense.
+        OSError: the root is not empty, or something cannot be written.
+    """

@@ -204,9 +204,14 @@ class Marks:
         """Odd things that were left alone."""
         return self._core.notes
 
-    def eligible_blobs(self) -> list[tuple[str, int]]:
-        """Digest and size in bytes of every eligible blob, in digest order."""
-        return self._core.eligible_blobs()
+    def eligible_blobs(self, start: int = 0, count: int | None = None) -> list[tuple[str, int]]:
+        """Digest and size in bytes of the eligible blobs, in digest order.
+
+        Args:
+            start: the first one wanted.
+            count: how many are wanted; all the rest by default. A million at once take about 200 MB.
+        """
+        return self._core.eligible_blobs(start, count)
 
     def eligible_manifests(self) -> list[tuple[str, str]]:
         """Repository and digest of every eligible revision link, in order."""

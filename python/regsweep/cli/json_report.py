@@ -14,7 +14,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, BinaryIO
 
     from regsweep.library import Catalog, Marks, Removed
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCHEMA = "regsweep.garbage-collect/1"
 # Items a write: few system calls, and little memory at a million blobs.
 _CHUNK = 4096
+# Blobs asked of the core at once, about 13 MB of Python's objects.
+_PORTION = 65_536
 
 
 class JsonReport:
@@ -74,17 +76,17 @@ class JsonReport:
                 ],
             }
         )
-        self._array("damaged", marks.damaged, _fields("repository", "tag", "digest", "key", "reason", "accepted"))
+        self._array("damaged", [marks.damaged], _fields("repository", "tag", "digest", "key", "reason", "accepted"))
         self._array(
-            "broken_images", marks.broken, _fields("repository", "tag", "manifest", "missing", "role", "counts")
+            "broken_images", [marks.broken], _fields("repository", "tag", "manifest", "missing", "role", "counts")
         )
-        self._array("notes", marks.notes, _fields("key", "reason"))
-        self._array("eligible_blobs", marks.eligible_blobs(), lambda item: {"digest": item[0], "size_bytes": item[1]})
+        self._array("notes", [marks.notes], _fields("key", "reason"))
+        self._array("eligible_blobs", _blobs(marks), lambda item: {"digest": item[0], "size_bytes": item[1]})
         for name, items in (
             ("eligible_manifests", marks.eligible_manifests()),
             ("eligible_layer_links", marks.eligible_layer_links()),
         ):
-            self._array(name, items, lambda item: {"repository": item[0], "digest": item[1]})
+            self._array(name, [items], lambda item: {"repository": item[0], "digest": item[1]})
         self._file.flush()
 
     def end(self, *, outcome: str, exit_code: int, removed: Removed | None = None, error: object = None) -> None:
@@ -115,12 +117,15 @@ class JsonReport:
     def _member(self, name: str, value: object) -> None:
         self._file.write(self._key(name) + _encode(value))
 
-    def _array(self, name: str, items: list[Any], convert: Any) -> None:
+    def _array(self, name: str, portions: Iterable[list[Any]], convert: Any) -> None:
         self._file.write(self._key(name) + b"[")
-        for start in range(0, len(items), _CHUNK):
-            chunk = b",\n    ".join(_encode(convert(item)) for item in items[start : start + _CHUNK])
-            self._file.write((b",\n    " if start else b"\n    ") + chunk)
-        self._file.write(b"\n  ]" if items else b"]")
+        separator = b"\n    "
+        for items in portions:
+            for start in range(0, len(items), _CHUNK):
+                chunk = b",\n    ".join(_encode(convert(item)) for item in items[start : start + _CHUNK])
+                self._file.write(separator + chunk)
+                separator = b",\n    "
+        self._file.write(b"\n  ]" if separator.startswith(b",") else b"]")
 
     def _key(self, name: str) -> bytes:
         separator = b",\n  " if self._started else b"{\n  "
@@ -137,6 +142,14 @@ _MARK_COUNTS = (
     "eligible_layer_link_count",
     "newer_than_tags_count",
 )
+
+
+def _blobs(marks: Marks) -> Iterator[list[tuple[str, int]]]:
+    """The eligible blobs in portions: all at once take more memory than everything else together."""
+    start = 0
+    while portion := marks.eligible_blobs(start, _PORTION):
+        yield portion
+        start += len(portion)
 
 
 def _fields(*names: str) -> Any:

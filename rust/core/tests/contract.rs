@@ -67,11 +67,12 @@ fn group(directory: &str, leaf: &'static str, names: &[&str]) -> Group {
     Group::split(&Key::new(directory), leaf, names.iter().map(|name| name.as_bytes())).remove(0)
 }
 
-type Listed = Vec<Option<BTreeMap<String, EntryKind>>>;
+type Names = BTreeMap<String, EntryKind>;
+type Listed = Vec<Option<Names>>;
 
 fn list(store: &dyn Store, directories: &[&str]) -> Listed {
     let keys: Vec<Key> = directories.iter().map(Key::new).collect();
-    let found: Mutex<BTreeMap<usize, (BTreeMap<String, EntryKind>, u8)>> = Mutex::default();
+    let found: Mutex<BTreeMap<usize, (Names, u8)>> = Mutex::default();
     store
         .list(&keys, &Control::default(), &|index, page| {
             let mut found = found.lock().unwrap();
@@ -119,7 +120,7 @@ fn read(store: &dyn Store, groups: &[Group], limit: usize) -> BTreeMap<(usize, u
 fn listings_give_direct_children_and_say_when_they_are_complete() {
     on_every_store(|store, name| {
         let listed = list(store, &["", "a", "a/two", "empty", "missing", "a/missing/deeper"]);
-        let names = |entries: &Option<BTreeMap<String, EntryKind>>| {
+        let names = |entries: &Option<Names>| {
             entries.as_ref().map(|entries| entries.keys().cloned().collect::<Vec<_>>().join(" "))
         };
         let expected = [Some("a b empty"), Some("one three two"), Some("link other"), Some(""), None, None];

@@ -53,8 +53,12 @@ impl Catalog {
         self.catalog.database_in_use
     }
 
-    #[pyo3(signature = (*, delete_untagged = false, min_age_seconds = 0.0, keep = Vec::new(),
-                        accept_damage = Vec::new(), progress = None))]
+    #[pyo3(
+        signature = (*, delete_untagged = false, min_age_seconds = 0.0, keep = Vec::new(),
+                     accept_damage = Vec::new(), progress = None),
+        text_signature = "($self, *, delete_untagged=False, min_age_seconds=0.0, keep=(), \
+                          accept_damage=(), progress=None)"
+    )]
     fn mark(
         &self,
         py: Python<'_>,

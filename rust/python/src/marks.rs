@@ -149,8 +149,11 @@ impl Marks {
         self.get().notes.iter().map(|note| Note { key: note.key.to_string(), reason: note.reason }).collect()
     }
 
-    fn eligible_blobs(&self) -> Vec<(String, u64)> {
-        self.get().blobs.iter().map(|(digest, size)| (digest.to_string(), size)).collect()
+    #[pyo3(signature = (start = 0, count = None))]
+    fn eligible_blobs(&self, start: usize, count: Option<usize>) -> Vec<(String, u64)> {
+        let marks = self.get();
+        let some = marks.blobs.iter().skip(start).take(count.unwrap_or(usize::MAX));
+        some.map(|(digest, size)| (digest.to_string(), size)).collect()
     }
 
     fn eligible_manifests(&self) -> Vec<(String, String)> {
@@ -174,6 +177,9 @@ impl Marks {
             3 => Format::Three,
             _ => return Err(PyValueError::new_err("compat must be 2 or 3")),
         };
-        convert(py, run(py, None, |_| lines::write(&self.get(), format, &mut Descriptor(descriptor))))
+        convert(
+            py,
+            run(py, None, |control| lines::write(&self.get(), format, &mut Descriptor::new(descriptor, control))),
+        )
     }
 }

@@ -1,5 +1,6 @@
 //! Opening and scanning.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -31,8 +32,8 @@ impl Store {
     }
 
     #[getter]
-    fn root(&self) -> PathBuf {
-        self.store.path().to_owned()
+    fn root(&self) -> &OsStr {
+        self.store.path().as_os_str()
     }
 
     #[getter]

@@ -1,0 +1,102 @@
+"""The comparison: every case on one store, contenders in turn, so that all meet the same machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from regsweep import _core
+from regsweep.bench import contenders, measure, stores
+from regsweep.bench.contenders import Contender
+from regsweep.bench.measure import Run, Series
+
+Log = Callable[[str], None]
+
+
+class Comparison:
+    """Collects series of runs.
+
+    Args:
+        references: the registries' own collectors that take part.
+        minimal: the compiled minimal program, if there is one.
+        runs: how often the fast ones run in a case; the references run ``reference_runs`` times.
+        work: a directory for configurations and candidates.
+    """
+
+    def __init__(
+        self,
+        *,
+        references: list[Contender],
+        minimal: Path | None,
+        runs: int,
+        reference_runs: int,
+        work: Path,
+        log: Log,
+    ) -> None:
+        self.series: list[Series] = []
+        self._references = references
+        self._minimal = minimal
+        self._runs = runs
+        self._reference_runs = reference_runs
+        self._work = work
+        self._log = log
+
+    def dry_runs(self, root: Path, *, cold: bool = False, delete_untagged: bool = False) -> None:
+        """``-d`` of everyone, and the core alone, on a warm or a cold cache; with ``-m`` if asked."""
+        config = stores.write_config(root, self._work / "config.yml")
+        flags = ("-d", "-m") if delete_untagged else ("-d",)
+        case = f"dry run{' -m' if delete_untagged else ''}, {'cold' if cold else 'warm'}"
+        fast = [contenders.regsweep()]
+        if self._minimal is not None and not delete_untagged:
+            candidates = stores.write_candidates(root, self._work / "candidates")
+            fast.append(contenders.minimal(self._minimal, "scan", root, candidates))
+        prepare = measure.drop_caches if cold else None
+        if not cold:
+            measure.run(contenders.regsweep().words(flags, config), {})
+        self._in_turn(case, fast, self._runs, flags, config, prepare)
+        if not cold:
+            self._core_alone(case, root, delete_untagged=delete_untagged)
+        self._in_turn(case, self._references, self._reference_runs, flags, config, prepare)
+
+    def sweep(self, contender: Contender, root: Path) -> None:
+        """One real sweep; the store is another one afterwards."""
+        config = stores.write_config(root, self._work / "config.yml")
+        # Whoever comes must find the caches alike, whatever copying the store has left in them.
+        measure.drop_caches()
+        self._record("sweep", contender, contender.words((), config))
+
+    def _in_turn(
+        self,
+        case: str,
+        who: list[Contender],
+        runs: int,
+        flags: tuple[str, ...],
+        config: Path,
+        prepare: Callable[[], bool] | None,
+    ) -> None:
+        for _ in range(runs):
+            for contender in who:
+                if prepare is not None and not prepare():
+                    raise RuntimeError("a cold cache needs root, to drop what is cached")
+                self._record(case, contender, contender.words(flags, config))
+
+    def _record(self, case: str, contender: Contender, words: list[str]) -> None:
+        run = measure.run(words, contender.environment)
+        self._series(case, contender.name).runs.append(run)
+        self._log(f"{case}: {contender.name} {run.wall_seconds:.3f} s, {run.peak_bytes / 1e6:.0f} MB")
+
+    def _core_alone(self, case: str, root: Path, *, delete_untagged: bool) -> None:
+        """Scan and mark inside a process that has already started."""
+        for _ in range(self._runs):
+            begin, cpu = time.perf_counter(), time.process_time()
+            _core.Store(root).scan().mark(delete_untagged=delete_untagged)
+            run = Run(time.perf_counter() - begin, time.process_time() - cpu, 0.0, 0, 0)
+            self._series(case, "regsweep, core alone").runs.append(run)
+
+    def _series(self, case: str, contender: str) -> Series:
+        for series in self.series:
+            if (series.case, series.contender) == (case, contender):
+                return series
+        self.series.append(Series(contender, case))
+        return self.series[-1]

@@ -1,0 +1,89 @@
+"""Measuring whole processes: wall time, processor time, peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a process. Times in seconds; memory is the peak resident set."""
+
+    wall_seconds: float
+    user_seconds: float
+    system_seconds: float
+    peak_bytes: int
+    exit_code: int
+
+
+@dataclass
+class Series:
+    """All runs of one contender in one case."""
+
+    contender: str
+    case: str
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def wall_seconds(self) -> float:
+        """The median."""
+        return statistics.median(run.wall_seconds for run in self.runs)
+
+    @property
+    def spread(self) -> float:
+        """Slowest over fastest."""
+        times = [run.wall_seconds for run in self.runs]
+        return max(times) / min(times)
+
+    @property
+    def processor_seconds(self) -> float:
+        """The median of user and system time together."""
+        return statistics.median(run.user_seconds + run.system_seconds for run in self.runs)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The largest."""
+        return max(run.peak_bytes for run in self.runs)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
+
+
+def run(words: list[str], environment: dict[str, str]) -> Run:
+    """Runs a process to its end, its output thrown away.
+
+    Raises:
+        RuntimeError: it failed (regsweep's 3, "done, but damage was found", is no failure).
+    """
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **environment}
+    )
+    assert process.stderr is not None
+    complaint = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 3):
+        raise RuntimeError(
+            f"{' '.join(words)}: exit {process.returncode}\n{complaint.decode(errors='replace')[-2000:]}"
+        )
+    return Run(wall, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024, process.returncode)
+
+
+def drop_caches() -> bool:
+    """Empties the page, dentry and inode caches; false where that is not allowed."""
+    os.sync()
+    try:
+        DROP_CACHES.write_text("3")
+    except OSError:
+        return False
+    return True
