@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.oracle_documents import MAX_SIZE, Reading, is_digest, read
+from support.store_builder import TOP, blob_path
 
 ALGORITHMS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
@@ -41,6 +42,17 @@ class Verdict:
     damaged: set[str]
     broken: set[tuple[str, str, str]]
     """Repository, tag and what is missing, where that makes a tag useless."""
+
+    def files(self) -> set[str]:
+        """The files that may go, from the storage root on."""
+        found = {blob_path(digest) for digest in self.blobs}
+        for name, digest in self.revisions:
+            found.add(f"repositories/{name}/_manifests/revisions/{digest.replace(':', '/')}/link")
+        for name, digest in self.layer_links:
+            found.add(f"repositories/{name}/_layers/{digest.replace(':', '/')}/link")
+        for name, tag, digest in self.history:
+            found.add(f"repositories/{name}/_manifests/tags/{tag}/index/{digest.replace(':', '/')}/link")
+        return {f"{TOP}/{path}" for path in found}
 
 
 @dataclass
@@ -71,7 +83,7 @@ def judge(
     now: float | None = None,
 ) -> Verdict:
     """Judges the store below a root directory. ``keep`` are digests or ``repository:tag``."""
-    tree = Tree(root / "docker/registry/v2")
+    tree = Tree(root / TOP)
     cutoff = (time.time() if now is None else now) - min_age_seconds if min_age_seconds else float("inf")
     kept = {one if is_digest(one) else tree.tagged(one) for one in keep}
     tree.read_manifests({digest for repository in tree.repositories for digest in repository.linked()}, kept)
