@@ -87,7 +87,8 @@ def _take_apart(run: Run) -> Run:
     return run
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> Run:
+def run_program(command: list[str], environment: dict[str, str] | None = None) -> Run:
+    """Runs a program to its end, and takes apart what it prints."""
     done = subprocess.run(
         command,
         capture_output=True,
@@ -108,9 +109,9 @@ def run_reference(major: int, root: Path, *flags: str) -> Run:
     program = find_program(major)
     # Without this, 3.x logs for ever that it has nowhere to send its traces.
     environment = {"OTEL_TRACES_EXPORTER": "none"}
-    return _run([program, "garbage-collect", *flags, str(_config(root))], environment)
+    return run_program([program, "garbage-collect", *flags, str(_config(root))], environment)
 
 
 def run_regsweep(root: Path, *flags: str) -> Run:
     """Runs regsweep's ``garbage-collect`` on a store."""
-    return _run([str(REGSWEEP), "garbage-collect", *flags, str(_config(root))])
+    return run_program([str(REGSWEEP), "garbage-collect", *flags, str(_config(root))])

@@ -1,0 +1,90 @@
+"""System calls made to fail from outside, by strace: below every library, in the program as it is installed.
+
+Only calls on the storage are touched, by naming every directory and file of it to strace (`-P`). strace counts calls
+for each thread by itself, so that ``when=5`` is the fifth of its kind in any thread that gets so far.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.reference import REGSWEEP, Run, run_program
+from support.store_builder import write_config
+
+OPEN = "openat,openat2"
+LIST = "getdents64"
+READ = "read,pread64"
+STAT = "statx,newfstatat"
+REMOVE = "unlinkat"
+
+
+def need_strace() -> None:
+    """Skips the test, or fails it where all programs are required, if strace is missing or may not trace."""
+    if shutil.which("strace") is None or run_program(["strace", "-qq", "-o", os.devnull, "true"]).exit_code != 0:
+        reason = "strace is not installed, or may not trace here"
+        if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Which calls fail: ``what`` is ``error=EIO`` or ``signal=KILL``, ``when`` is ``3``, ``3+``, ``1..4``."""
+
+    calls: str
+    what: str
+    when: str = "1+"
+
+    def __str__(self) -> str:
+        return f"{self.calls}:{self.what}:when={self.when}"
+
+
+@dataclass
+class Traced:
+    """What a program did and said, and the calls that it made on the storage."""
+
+    run: Run
+    calls: list[str]
+
+    @property
+    def injected(self) -> list[str]:
+        """The calls that were made to fail."""
+        return [call for call in self.calls if "(INJECTED)" in call]
+
+    def most_in_one_thread(self, calls: str) -> int:
+        """The highest useful ``when`` for these calls."""
+        pattern = re.compile(rf"^(\d+) +(?:{calls.replace(',', '|')})\(")
+        threads = Counter(match[1] for call in self.calls if (match := pattern.match(call)))
+        return max(threads.values(), default=0)
+
+
+def trace(root: Path, fault: Fault | None, *flags: str, paths: Iterable[Path] | None = None) -> Traced:
+    """Runs regsweep's ``garbage-collect`` on a store while calls fail; on ``paths`` only, if there are any given.
+
+    A path may also be the text that the program hands to the system, which is relative to some open directory.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        output = Path(directory) / "trace"
+        watched = everything_in(root) if paths is None else paths
+        command = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(output)]
+        command += [part for path in watched for part in ("-P", str(path))]
+        command += ["-e", f"trace={OPEN},{LIST},{READ},{STAT},{REMOVE}"]
+        if fault is not None:
+            command += ["-e", f"inject={fault}"]
+        config = write_config(Path(directory), root)
+        run = run_program([*command, str(REGSWEEP), "garbage-collect", *flags, str(config)])
+        return Traced(run, output.read_text(errors="replace").splitlines())
+
+
+def everything_in(root: Path) -> list[Path]:
+    """The root, and every directory and file below it."""
+    return [root, *sorted(root.rglob("*"))]
