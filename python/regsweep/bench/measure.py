@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
-import time
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+_LAUNCH = Path(__file__).with_name("launch.py")
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
@@ -63,20 +65,13 @@ def run(words: list[str], environment: dict[str, str]) -> Run:
     Raises:
         RuntimeError: it failed (regsweep's 3, "done, but damage was found", is no failure).
     """
-    begin = time.perf_counter()
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **environment}
-    )
-    assert process.stderr is not None
-    complaint = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 3):
-        raise RuntimeError(
-            f"{' '.join(words)}: exit {process.returncode}\n{complaint.decode(errors='replace')[-2000:]}"
-        )
-    return Run(wall, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024, process.returncode)
+    launch = [sys.executable, "-I", "-S", str(_LAUNCH), *words]
+    done = subprocess.run(launch, capture_output=True, env={**os.environ, **environment}, check=True)
+    measured = Run(*json.loads(done.stdout))
+    if measured.exit_code not in (0, 3):
+        complaint = done.stderr.decode(errors="replace")[-2000:]
+        raise RuntimeError(f"{' '.join(words)}: exit {measured.exit_code}\n{complaint}")
+    return measured
 
 
 def drop_caches() -> bool:
