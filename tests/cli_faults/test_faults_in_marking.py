@@ -16,7 +16,7 @@ from support.strace import LIST, OPEN, READ, STAT, Fault
 
 FLAGS = ("--delete-untagged", "--override=newer-than-tags")
 # Enough to hit every kind of place; all of them would take minutes.
-PLACES = 10
+PLACES = 6
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_what_cannot_be_removed_is_named_and_the_next_run_finishes(root: Path, t
         assert removed_files(before, snapshot(copy)) == expected
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(check, range(1, last + 1, 2 if error == "EIO" else 5)))
+        list(pool.map(check, range(1, last + 1, 3 if error == "EIO" else 9)))
 
 
 @shows("pointers-before-blobs")
@@ -112,4 +112,4 @@ def test_a_run_that_is_killed_leaves_no_pointer_into_nothing(root: Path, tmp_pat
         assert removed_files(before, snapshot(copy)) == expected
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(check, range(1, 40, 3)))
+        list(pool.map(check, range(1, 40, 4)))
