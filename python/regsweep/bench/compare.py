@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +63,9 @@ class Comparison:
     def sweep(self, contender: Contender, root: Path) -> None:
         """One real sweep; the store is another one afterwards."""
         config = stores.write_config(root, self._work / "config.yml")
-        # Whoever comes must find the caches alike, whatever copying the store has left in them.
-        measure.drop_caches()
+        # A freshly mounted copy is cold: the dry run that an operator makes first warms it for everyone alike.
+        measure.run(contenders.regsweep().words(("-d",), config), {})
+        os.sync()
         self._record("sweep", contender, contender.words((), config))
 
     def _in_turn(

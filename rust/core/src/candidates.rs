@@ -25,8 +25,6 @@ pub struct PrefixBlobs {
     pub digests: PackedDigests,
     /// Their sizes in bytes, in the same order.
     pub sizes_bytes: Vec<u64>,
-    /// When they were last written, as long as that still matters.
-    modified: Vec<SystemTime>,
 }
 
 /// All eligible blobs, and how many blobs there are.
@@ -40,21 +38,22 @@ pub struct Blobs {
 
 impl PrefixBlobs {
     const fn new(algorithm: Algorithm, prefix: u8) -> Self {
-        Self { prefix, digests: PackedDigests::new(algorithm), sizes_bytes: Vec::new(), modified: Vec::new() }
+        Self { prefix, digests: PackedDigests::new(algorithm), sizes_bytes: Vec::new() }
     }
 
-    /// Those for which `keep` holds.
-    fn filter(self, mut keep: impl FnMut(&Digest, u64, Option<SystemTime>) -> bool) -> Self {
-        let mut left = Self::new(self.digests.algorithm(), self.prefix);
-        for (index, (digest, &size)) in self.digests.iter().zip(&self.sizes_bytes).enumerate() {
-            let modified = self.modified.get(index).copied();
-            if keep(&digest, size, modified) {
-                left.digests.push(&digest);
-                left.sizes_bytes.push(size);
-                left.modified.extend(modified);
+    fn push(&mut self, digest: &Digest, size_bytes: u64) {
+        self.digests.push(digest);
+        self.sizes_bytes.push(size_bytes);
+    }
+
+    fn without_live(self, live: &LiveSet) -> Self {
+        let mut dead = Self::new(self.digests.algorithm(), self.prefix);
+        for (digest, &size_bytes) in self.digests.iter().zip(&self.sizes_bytes) {
+            if !live.contains(&digest) {
+                dead.push(&digest, size_bytes);
             }
         }
-        left
+        dead
     }
 }
 
@@ -79,29 +78,9 @@ impl Blobs {
         self.eligible.iter().flat_map(|blobs| blobs.digests.iter().zip(blobs.sizes_bytes.iter().copied()))
     }
 
-    /// Takes out what was written at the cutoff or later; ages do not matter from then on.
-    pub(crate) fn take_young(&mut self, cutoff: SystemTime) -> Vec<(Digest, u64)> {
-        let mut young = Vec::new();
-        self.retain(|digest, size, modified| {
-            let old = modified.is_some_and(|modified| modified < cutoff);
-            if !old {
-                young.push((*digest, size));
-            }
-            old
-        });
-        for blobs in &mut self.eligible {
-            blobs.modified = Vec::new();
-        }
-        young
-    }
-
     /// Takes out what is live by now.
     pub(crate) fn spare_live(&mut self, live: &LiveSet) {
-        self.retain(|digest, _, _| !live.contains(digest));
-    }
-
-    fn retain(&mut self, mut keep: impl FnMut(&Digest, u64, Option<SystemTime>) -> bool) {
-        let all = std::mem::take(&mut self.eligible).into_iter().map(|blobs| blobs.filter(&mut keep));
+        let all = std::mem::take(&mut self.eligible).into_iter().map(|blobs| blobs.without_live(live));
         self.eligible = all.filter(|blobs| !blobs.digests.is_empty()).collect();
     }
 }
@@ -114,14 +93,16 @@ struct Dead {
 }
 
 /// Lists all blobs and finds those that are not live. Live ones get the flag [`Flag::Stored`].
+///
+/// What was written at the cutoff or later is not eligible either; it is returned beside the rest, with its size.
 pub(crate) fn find(
     store: &impl List,
     catalog: &Catalog,
     live: &LiveSet,
-    with_times: bool,
+    cutoff: SystemTime,
     notes: &mut Vec<Note>,
     control: &Control,
-) -> Result<Blobs> {
+) -> Result<(Blobs, Vec<(Digest, u64)>)> {
     let prefixes: Vec<(Algorithm, u8)> = catalog.prefixes.iter().copied().collect();
     let directories: Vec<Key> =
         prefixes.iter().map(|&(algorithm, prefix)| layout::blob_prefix(algorithm, prefix)).collect();
@@ -154,6 +135,7 @@ pub(crate) fn find(
         }
     }
     Control::count(&control.counters.blobs, blobs.stored_count);
+    let mut young = Vec::new();
     let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(key, digests)| (key.clone(), digests)).collect();
     stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
         let Some(stat) = stat else {
@@ -161,14 +143,13 @@ pub(crate) fn find(
             notes.push(Note { key: layout::blob(&digest), reason: "a blob's directory without data" });
             return;
         };
-        let blobs = &mut eligible[index];
-        blobs.digests.push(&digest);
-        blobs.sizes_bytes.push(stat.size_bytes);
-        if with_times {
-            blobs.modified.push(stat.modified);
+        if stat.modified >= cutoff {
+            young.push((digest, stat.size_bytes));
+        } else {
+            eligible[index].push(&digest, stat.size_bytes);
         }
     })?;
     blobs.eligible = eligible;
     blobs.eligible.retain(|blobs| !blobs.digests.is_empty());
-    Ok(blobs)
+    Ok((blobs, young))
 }

@@ -26,7 +26,7 @@ use crate::catalog::{Catalog, Note, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::live_set::LiveSet;
-use crate::manifests::{ManifestId, State};
+use crate::manifests::{ManifestId, Manifests, State};
 use crate::parallel::{cores, for_each};
 use crate::progress::Control;
 use crate::scan;
@@ -67,7 +67,8 @@ impl Keep {
 pub struct Options {
     /// Only tags are roots; otherwise every manifest link is one.
     pub delete_untagged: bool,
-    /// Nothing younger is eligible, nor what it needs.
+    /// Nothing younger at the time of the scan is eligible, nor what it needs. Zero still spares what is written
+    /// while the run goes on.
     pub min_age: Duration,
     /// What is live in any case.
     pub keep: Vec<Keep>,
@@ -76,9 +77,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Files written after this moment are too young to touch; nothing when age does not matter.
-    fn cutoff(&self, started: SystemTime) -> Option<SystemTime> {
-        (!self.min_age.is_zero()).then(|| started.checked_sub(self.min_age).unwrap_or(SystemTime::UNIX_EPOCH))
+    /// Files written at this moment or later are too young to touch.
+    fn cutoff(&self, started: SystemTime) -> SystemTime {
+        started.checked_sub(self.min_age).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }
 
@@ -130,14 +131,16 @@ impl Marks {
         self.closure.is_live(id)
     }
 
-    /// Marks a manifest, and all that it reaches, after the fact: a link to it could not be removed.
+    /// Marks manifests, and all that they reach, after the fact: links to them could not be removed.
     ///
     /// # Errors
     /// When references cannot be read back.
-    pub(crate) fn keep_reachable(&mut self, id: ManifestId) -> Result<()> {
+    pub(crate) fn keep_reachable(&mut self, ids: impl IntoIterator<Item = ManifestId>) -> Result<()> {
         let manifests = self.catalog.manifests();
-        self.closure.add_root(&manifests, id);
-        mark_leaves(&manifests, &self.closure, &self.live, &Control::default())
+        for id in ids {
+            self.closure.add_root(&manifests, id);
+        }
+        mark_reached(&self.catalog, &manifests, &mut self.closure, &self.live, &Control::default())
     }
 
     /// Repository and digest of every eligible manifest link, in order.
@@ -166,7 +169,7 @@ impl Marks {
 /// Any failure to list or read; a keep-list tag that the store does not have.
 pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options, control: &Control) -> Result<Marks> {
     let kept = resolve_keep(&catalog, &options.keep)?;
-    let kept: Vec<ManifestId> = catalog.grow(|manifests| {
+    let kept_ids: Vec<ManifestId> = catalog.grow(|manifests| {
         let ids = kept.iter().map(|digest| manifests.intern(digest, false)).collect();
         scan::load(store, manifests, &catalog.prefixes, control).map(|()| ids)
     })?;
@@ -174,7 +177,7 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
     let mut notes = catalog.notes.clone();
     let manifests = catalog.manifests();
     let mut closure = Closure::new(&catalog, &manifests);
-    for id in kept {
+    for id in kept_ids {
         closure.add_root(&manifests, id);
     }
     add_roots(&catalog, &options, &mut closure, &mut notes);
@@ -185,23 +188,30 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
             closure.add_root(&manifests, revision.manifest);
         }
     }
-    if let Some(cutoff) = cutoff.filter(|_| options.delete_untagged) {
-        young::add_young_revisions(store, &catalog, cutoff, &mut closure, control)?;
+    if options.delete_untagged {
+        // Without a minimum age the link's time is enough, which the scan has seen: it is written after the blob.
+        let look_at_blobs = !options.min_age.is_zero();
+        young::add_young_revisions(store, &catalog, cutoff, look_at_blobs, &mut closure, control)?;
     }
 
     let live = LiveSet::default();
-    mark_leaves(&manifests, &closure, &live, control)?;
+    for digest in &kept {
+        live.insert(digest);
+    }
     layers::keep_all(store, &catalog, &damage.kept_whole, &live, control)?;
-    mark_aliases(&catalog, &live);
+    mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
     let layer_links = layers::find(store, &catalog, cutoff, &live, control)?;
-    mark_aliases(&catalog, &live);
+    mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
     let layer_links = layer_links.without_live(&live);
     drop(manifests);
-    let mut blobs = candidates::find(store, &catalog, &live, cutoff.is_some(), &mut notes, control)?;
-    if let Some(cutoff) = cutoff {
-        young::spare_young_blobs(store, &catalog, cutoff, &mut blobs, &mut closure, &live, control)?;
-    }
-    let layer_links = if cutoff.is_some() { layer_links.without_live(&live) } else { layer_links };
+    let (mut blobs, young) = candidates::find(store, &catalog, &live, cutoff, &mut notes, control)?;
+    let layer_links = if young.is_empty() {
+        layer_links
+    } else {
+        young::keep_reachable_from(store, &catalog, &young, &mut closure, &live, control)?;
+        blobs.spare_live(&live);
+        layer_links.without_live(&live)
+    };
 
     let manifests = catalog.manifests();
     let revisions = eligible_revisions(&catalog, &closure, &mut notes);
@@ -272,13 +282,25 @@ fn add_roots(catalog: &Catalog, options: &Options, closure: &mut Closure, notes:
     }
 }
 
-/// Puts every live manifest and all that it refers to into the live set.
-fn mark_leaves(
-    manifests: &crate::manifests::Manifests,
-    closure: &Closure,
+/// Brings the live set up to the closure, and the closure up to the live set, until neither grows.
+fn mark_reached(
+    catalog: &Catalog,
+    manifests: &Manifests,
+    closure: &mut Closure,
     live: &LiveSet,
     control: &Control,
 ) -> Result<()> {
+    loop {
+        mark_leaves(manifests, closure, live, control)?;
+        mark_aliases(catalog, live);
+        if !closure.add_referred(manifests, live) {
+            return Ok(());
+        }
+    }
+}
+
+/// Puts every live manifest and all that it refers to into the live set.
+fn mark_leaves(manifests: &Manifests, closure: &Closure, live: &LiveSet, control: &Control) -> Result<()> {
     const BATCH: usize = 1024;
     let count = manifests.len();
     for_each(cores(), count.div_ceil(BATCH), control, |batch, buffer: &mut Vec<u8>| {

@@ -69,9 +69,7 @@ fn remove_all(store: &(impl List + Remove), marks: &mut Marks, control: &Control
     let mut stuck: BTreeSet<(usize, ManifestId)> = BTreeSet::new();
     remove_history(store, marks, control, removed, &mut stuck)?;
     remove_revisions(store, marks, control, removed, &mut stuck)?;
-    for &(_, id) in &stuck {
-        marks.keep_reachable(id)?;
-    }
+    marks.keep_reachable(stuck.iter().map(|&(_, id)| id))?;
     remove_layer_links(store, marks, control, removed)?;
     marks.keep_aliases();
     remove_blobs(store, marks, control, removed)
@@ -151,56 +149,87 @@ fn remove_history(
     removed: &mut Removed,
     stuck: &mut BTreeSet<(usize, ManifestId)>,
 ) -> Result<()> {
-    let catalog = &marks.catalog;
-    let manifests = catalog.manifests();
-    for (repository, ids) in eligible(marks) {
-        let wanted: HashSet<Digest> = ids.iter().map(|&id| *manifests.digest(id)).collect();
-        let tags = catalog.repositories[repository].tags.iter().flatten();
-        let tags_key = catalog.repositories[repository].key(layout::MANIFESTS).join(layout::TAGS);
-        let histories: Vec<Key> = tags.map(|tag| tags_key.join(&tag.name).join(layout::HISTORY)).collect();
-        let groups = match list_history(store, &histories, &wanted, control) {
-            Ok(groups) => groups,
-            Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-            Err(error) => {
-                // What these tags have pointed to is unknown, so all of it stays.
-                removed.failures.push(Failure { key: error.key().clone(), error });
-                stuck.extend(ids.into_iter().map(|id| (repository, id)));
-                continue;
+    let manifests = marks.catalog.manifests();
+    let wanted: Vec<Wanted> = eligible(marks)
+        .into_iter()
+        .map(|(repository, ids)| (repository, ids.into_iter().map(|id| *manifests.digest(id)).collect()))
+        .collect();
+    let mut found = Vec::new();
+    match list_history(store, marks, &wanted, control) {
+        Ok(all) => found = all,
+        Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+        // Somewhere in there. One by one, so that it stops no more than its own repository.
+        Err(_) => {
+            for one in &wanted {
+                match list_history(store, marks, std::slice::from_ref(one), control) {
+                    Ok(some) => found.extend(some),
+                    Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                    Err(error) => {
+                        // What these tags have pointed to is unknown, so all of it stays.
+                        removed.failures.push(Failure { key: error.key().clone(), error });
+                        stuck.extend(one.1.iter().filter_map(|digest| Some((one.0, manifests.find(digest)?))));
+                    }
+                }
             }
-        };
-        let (groups, digests): (Vec<Group>, Vec<Vec<Digest>>) = groups.into_iter().unzip();
-        let count = |removed: &mut Removed, group: usize, index: usize, outcome| match outcome {
-            Outcome::Removed => removed.tag_history_link_count += 1,
-            Outcome::Absent => {}
-            Outcome::Failed => {
-                stuck.extend(manifests.find(&digests[group][index]).map(|id| (repository, id)));
-            }
-        };
-        remove_groups(store, &groups, Holder::RemoveIfEmpty, control, removed, |_, _| 0, count)?;
+        }
     }
-    Ok(())
+    let groups: Vec<Group> = found.iter().map(|history| history.group.clone()).collect();
+    let count = |removed: &mut Removed, group: usize, index: usize, outcome| match outcome {
+        Outcome::Removed => removed.tag_history_link_count += 1,
+        Outcome::Absent => {}
+        Outcome::Failed => {
+            let History { repository, digests, .. } = &found[group];
+            stuck.extend(manifests.find(&digests[index]).map(|id| (*repository, id)));
+        }
+    };
+    remove_groups(store, &groups, Holder::RemoveIfEmpty, control, removed, |_, _| 0, count)
 }
 
-fn list_history(
-    store: &impl List,
-    histories: &[Key],
-    wanted: &HashSet<Digest>,
-    control: &Control,
-) -> Result<Vec<(Group, Vec<Digest>)>> {
-    let listed = collect(store, histories, control, |index, entry, found: &mut Vec<(Key, Algorithm)>| {
+/// A repository by its index, and its eligible manifests.
+type Wanted = (usize, HashSet<Digest>);
+
+/// Links in the history of one tag that are to go.
+struct History {
+    repository: usize,
+    group: Group,
+    digests: Vec<Digest>,
+}
+
+fn list_history(store: &impl List, marks: &Marks, wanted: &[Wanted], control: &Control) -> Result<Vec<History>> {
+    let mut owners: Vec<&Wanted> = Vec::new();
+    let mut histories: Vec<Key> = Vec::new();
+    for one in wanted {
+        let repository = &marks.catalog.repositories[one.0];
+        let tags = repository.key(layout::MANIFESTS).join(layout::TAGS);
+        for tag in repository.tags.iter().flatten() {
+            owners.push(one);
+            histories.push(tags.join(&tag.name).join(layout::HISTORY));
+        }
+    }
+    let listed = collect(store, &histories, control, |index, entry, found: &mut Vec<(Key, Algorithm)>| {
         let algorithm = Algorithm::from_name(entry.name);
         found.extend(algorithm.map(|algorithm| (histories[index].join(entry.name), algorithm)));
         Ok(())
     })?;
-    let places: Vec<(Key, Algorithm)> = listed.into_iter().flatten().flatten().collect();
-    let directories: Vec<Key> = places.iter().map(|(key, _)| key.clone()).collect();
+    let places: Vec<(&Wanted, Key, Algorithm)> = owners
+        .into_iter()
+        .zip(listed)
+        .flat_map(|(owner, found)| found.into_iter().flatten().map(move |(key, algorithm)| (owner, key, algorithm)))
+        .collect();
+    let directories: Vec<Key> = places.iter().map(|(_, key, _)| key.clone()).collect();
     let listed = collect_listed(store, &directories, control, |index, entry, found: &mut Vec<Digest>| {
-        let digest = Digest::from_hex(places[index].1, entry.name);
-        found.extend(digest.filter(|digest| wanted.contains(digest)));
+        let ((_, wanted), _, algorithm) = places[index];
+        found.extend(Digest::from_hex(algorithm, entry.name).filter(|digest| wanted.contains(digest)));
         Ok(())
     })?;
-    let found = directories.into_iter().zip(listed).filter(|(_, digests)| !digests.is_empty());
-    Ok(found.map(|(key, digests)| (link_group(key, digests.iter().copied()), digests)).collect())
+    let found = places.into_iter().zip(listed).filter(|(_, digests)| !digests.is_empty());
+    Ok(found
+        .map(|(((repository, _), key, _), digests)| History {
+            repository: *repository,
+            group: link_group(key, digests.iter().copied()),
+            digests,
+        })
+        .collect())
 }
 
 fn remove_revisions(

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use crate::catalog::Catalog;
+use crate::live_set::LiveSet;
 use crate::manifest::Role;
 use crate::manifests::{ManifestId, Manifests};
 
@@ -43,6 +44,11 @@ impl Closure {
         // More may have been read since.
         self.states.resize(manifests.len(), 0);
         self.states[id as usize] |= ROOT;
+        self.add(manifests, id);
+    }
+
+    /// Marks a manifest, and all that it reaches, because something refers to it.
+    fn add(&mut self, manifests: &Manifests, id: ManifestId) {
         let mut open = vec![id];
         while let Some(id) = open.pop() {
             let state = &mut self.states[id as usize];
@@ -58,6 +64,20 @@ impl Closure {
                 }
             }
         }
+    }
+
+    /// Marks the manifests that something live refers to as if they were mere blobs: an image may name a manifest
+    /// among its layers. Returns whether there were any.
+    pub(super) fn add_referred(&mut self, manifests: &Manifests, live: &LiveSet) -> bool {
+        self.states.resize(manifests.len(), 0);
+        let mut grown = false;
+        for id in manifests.ids() {
+            if !self.is_live(id) && live.contains(manifests.digest(id)) {
+                self.add(manifests, id);
+                grown = true;
+            }
+        }
+        grown
     }
 
     pub(crate) fn is_live(&self, id: ManifestId) -> bool {

@@ -120,7 +120,7 @@ pub(super) fn keep_all(
 pub(super) fn find(
     store: &impl List,
     catalog: &Catalog,
-    cutoff: Option<SystemTime>,
+    cutoff: SystemTime,
     live: &LiveSet,
     control: &Control,
 ) -> Result<LayerLinks> {
@@ -133,7 +133,7 @@ pub(super) fn find(
     stat_groups(store, &directories, layout::LINK, control, |index, digest, stat| {
         // A directory without a link is what the reference leaves when it removes one.
         let Some(stat) = stat else { return };
-        if cutoff.is_some_and(|cutoff| stat.modified >= cutoff) {
+        if stat.modified >= cutoff {
             live.insert(&digest);
             return;
         }

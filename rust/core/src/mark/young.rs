@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::closure::Closure;
-use super::{EligibleRevision, mark_leaves};
-use crate::candidates::Blobs;
+use super::{EligibleRevision, mark_reached};
 use crate::catalog::{Catalog, Revision};
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::layout::distribution as layout;
 use crate::live_set::LiveSet;
@@ -15,11 +15,12 @@ use crate::progress::Control;
 use crate::scan::{self, stat_groups};
 use crate::store::{Group, List, Read};
 
-/// Every manifest whose link or blob is young is a root.
+/// Every manifest whose link is young is a root; with `look_at_blobs` also one whose blob is.
 pub(super) fn add_young_revisions(
     store: &impl List,
     catalog: &Catalog,
     cutoff: SystemTime,
+    look_at_blobs: bool,
     closure: &mut Closure,
     control: &Control,
 ) -> Result<()> {
@@ -31,6 +32,9 @@ pub(super) fn add_young_revisions(
         } else if !closure.is_live(*manifest) {
             old.push(*manifests.digest(*manifest));
         }
+    }
+    if !look_at_blobs {
+        return Ok(());
     }
     old.sort_unstable();
     old.dedup();
@@ -54,17 +58,15 @@ pub(super) fn add_young_revisions(
     })
 }
 
-/// A young blob stays; and as it may be a manifest whose link is just being written, what it would reach stays too.
-pub(super) fn spare_young_blobs(
+/// A young blob may be a manifest whose link is just being written: what it would reach stays, too.
+pub(super) fn keep_reachable_from(
     store: &(impl List + Read),
     catalog: &Catalog,
-    cutoff: SystemTime,
-    blobs: &mut Blobs,
+    young: &[(Digest, u64)],
     closure: &mut Closure,
     live: &LiveSet,
     control: &Control,
 ) -> Result<()> {
-    let young = blobs.take_young(cutoff);
     let ids = catalog.grow(|manifests| {
         let small = young.iter().filter(|(_, size)| usize::try_from(*size).is_ok_and(|size| size <= MAX_SIZE));
         let ids: Vec<_> = small.map(|(digest, _)| manifests.intern(digest, false)).collect();
@@ -74,10 +76,7 @@ pub(super) fn spare_young_blobs(
     for id in ids {
         closure.add_root(&manifests, id);
     }
-    mark_leaves(&manifests, closure, live, control)?;
-    super::mark_aliases(catalog, live);
-    blobs.spare_live(live);
-    Ok(())
+    mark_reached(catalog, &manifests, closure, live, control)
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

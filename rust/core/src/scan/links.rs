@@ -1,7 +1,7 @@
 //! What each repository links: revisions, tags, and the layer links that stand for another digest.
 
 use super::bulk::{Link, changed, collect_listed, read_links, stat_all};
-use super::tree::{Place, is_directory};
+use super::tree::{Place, is_directory, is_fixed_directory};
 use crate::catalog::{Alias, Note, Repository, Revision, Tag, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
@@ -89,8 +89,8 @@ fn list_manifest_directories(
     collect_listed(store, &keys(directories), control, |index, entry, found: &mut ManifestDirectory| {
         let parent = &directories[index].key;
         match entry.name {
-            b"revisions" => found.0 = is_directory(parent, entry, &mut found.2)?,
-            b"tags" => found.1 = is_directory(parent, entry, &mut found.2)?,
+            b"revisions" => found.0 = is_fixed_directory(parent, entry)?,
+            b"tags" => found.1 = is_fixed_directory(parent, entry)?,
             name => found.2.push(Note { key: parent.join(name), reason: "not part of the registry's layout" }),
         }
         Ok(())

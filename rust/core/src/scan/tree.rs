@@ -43,7 +43,7 @@ pub(crate) fn is_directory(parent: &Key, entry: Entry<'_>, notes: &mut Vec<Note>
 }
 
 /// As [`is_directory`], for a place of fixed name: a file in it is no stray file but a broken layout.
-fn is_fixed_directory(parent: &Key, entry: Entry<'_>) -> Result<bool> {
+pub(super) fn is_fixed_directory(parent: &Key, entry: Entry<'_>) -> Result<bool> {
     if entry.kind == EntryKind::Directory { Ok(true) } else { Err(misplaced(parent, entry)) }
 }
 
