@@ -102,6 +102,9 @@ impl Lines<'_> {
         let untold = self.marks.options.delete_untagged && repository.tags.is_none();
         for revision in &repository.revisions {
             let id = revision.manifest;
+            if self.format == Format::Two && !self.marks.is_live(id) {
+                self.digest_line(b"manifest eligible for deletion: ", self.manifests.digest(id))?;
+            }
             // The reference passes over a link whose manifest is gone.
             if self.manifests.state(id) == State::Absent {
                 continue;
@@ -114,8 +117,6 @@ impl Lines<'_> {
             }
             if self.marks.is_root(id) {
                 self.manifest(repository, id)?;
-            } else if self.format == Format::Two && !self.marks.is_live(id) {
-                self.digest_line(b"manifest eligible for deletion: ", self.manifests.digest(id))?;
             }
         }
         for id in tagged_without_link(&self.marks.catalog.repositories[index]) {

@@ -163,6 +163,10 @@ impl Reader {
                             return;
                         }
                         _ => {
+                            // Whatever it may once have referred to, and as what, is not known.
+                            for reference in &mut self.references {
+                                reference.role = Role::Any;
+                            }
                             scan_digests(bytes, &mut self.references);
                             State::Read(Shape::Damaged)
                         }
