@@ -73,7 +73,8 @@ class _Look:
             if self.delete_untagged:
                 if not set(repository.revisions) <= self.verdict.stored:
                     yield "dangling-manifest-links"
-                if set(repository.revisions) & self.verdict.live - set(repository.current.values()):
+                untagged = set(repository.revisions) - set(repository.current.values())
+                if self.major == 2 and untagged & self.verdict.live:
                     yield "liveness-is-global"
             if not set(repository.layers) <= self.verdict.stored:
                 yield "dangling-layer-links"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import deviations
@@ -40,14 +39,14 @@ def compare_dry_runs(store: Store, major: int, *, delete_untagged: bool) -> None
 
 
 def keeps_at_least(root: Path, ours: reference.Run, theirs: reference.Run, differing: set[str]) -> None:
-    """Nothing goes that the reference keeps; with one exception, which the store must show."""
+    """Nothing goes that the reference keeps, but for links whose blob is gone, or goes with the reference as well."""
     assert ours.blobs <= theirs.blobs, differing
-    stored = oracle.judge(root).stored
-    more = Counter({digest: n for digest, n in (ours.revisions() - theirs.revisions()).items() if digest in stored})
+    kept = oracle.judge(root).stored - theirs.blobs
+    more = {digest for digest in ours.revisions() - theirs.revisions() if digest in kept}
     assert not more, differing
-    if "sha512-layers" not in differing and "missing-directories" not in differing:
-        more_links = {link for link in ours.layer_links - theirs.layer_links if link[1] in stored}
-        assert not more_links or not theirs.layer_links, differing
+    # 2.8 has no lines for layer links, and 3.x names an aliasing one by what it contains.
+    if theirs.layer_links and "sha512-layers" not in differing:
+        assert not {link for link in ours.layer_links - theirs.layer_links if link[1] in kept}, differing
 
 
 @pytest.mark.parametrize(("major", "delete_untagged"), MODES)

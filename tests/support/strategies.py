@@ -76,6 +76,11 @@ class Growing:
     def repository(self) -> Repository:
         return self.store.repository(self.draw(st.sampled_from(NAMES)))
 
+    def used(self) -> Repository:
+        """A repository into which something was pushed, if there is one."""
+        found = self.some()
+        return found[0] if found else self.repository()
+
     def some(self, repository: Repository | None = None) -> tuple[Repository, Descriptor] | None:
         """A manifest that was pushed before, into this repository or any."""
         found = [one for one in self.pushed if repository is None or one[0] == repository]
@@ -190,13 +195,15 @@ class Growing:
 
     def untag_halfway(self) -> None:
         """What a push leaves that dies between the tag's two links."""
-        self.store.remove(self.repository().tag_path(self.draw(st.sampled_from(TAGS))).removesuffix("/link"))
+        tags = sorted(path for path in self.store.files if path.endswith("/current/link"))
+        if tags:
+            self.store.remove(self.draw(st.sampled_from(tags)).removesuffix("/link"))
 
     def lose_layers(self) -> None:
-        self.store.remove(self.repository().path("_layers"))
+        self.store.remove(self.used().path("_layers"))
 
     def lose_tags(self) -> None:
-        self.store.remove(self.repository().path("_manifests/tags"))
+        self.store.remove(self.used().path("_manifests/tags"))
 
 
 ALWAYS = (Growing.push_image, Growing.push_image, Growing.push_image, Growing.retag, Growing.delete_tag)
@@ -224,7 +231,7 @@ def stores(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, max_kinds: int = 6) 
     drawn = draw(st.frozensets(st.sampled_from(kinds), max_size=min(max_kinds, len(kinds))))
     growing = Growing(draw, Store(), drawn, [])
     steps = [*ALWAYS, *(step for kind, step in STEPS.items() if kind in drawn), Growing.delete_manifest]
-    for _ in range(draw(st.integers(1, 12))):
+    for _ in range(draw(st.integers(3, 14))):
         draw(st.sampled_from(steps))(growing)
     for kind, step in STEPS.items():
         if kind in drawn and draw(st.booleans()):
