@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml tools/setup.sh
 setup: $(VENV)/.ready ## a virtual environment with all that development needs
 
 build: setup ## the extension, optimised, installed into the virtual environment
-	@maturin develop --release --quiet
+	@PIP_QUIET=1 maturin develop --release --quiet
 
 servers: ## the registries and clients that the tests run against
 	@tools/install-servers.sh $(TOOLS)

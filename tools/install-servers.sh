@@ -11,43 +11,64 @@ mkdir -p "$bin"
 left_out=$(dirname "$bin")/left-out
 : >"$left_out"
 
-leave_out() {
+leave_out() { # program, reason
     echo "$1: $2" >>"$left_out"
 }
 
-packages=()
-for program in docker-registry skopeo umoci strace; do
-    command -v "$program" >/dev/null || packages+=("$program")
-done
+missing() { # programs; prints those that are not there
+    local program
+    for program in "$@"; do
+        command -v "$program" >/dev/null || echo "$program"
+    done
+}
+
+install_packages() {
+    # The packages' services are not to start here: every test starts its own.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        # shellcheck disable=SC2064  # the path as it is now
+        trap "rm -f $policy" EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    local package
+    apt-get -qq -o Acquire::Retries=3 update || return 0
+    # One by one: where one is not to be had, the others still are.
+    for package in "$@"; do
+        echo "installing $package ..."
+        apt-get -qq -o Acquire::Retries=3 install -y --no-install-recommends "$package" >/dev/null || true
+    done
+}
+
+# Each program is in the package of its name.
+mapfile -t packages < <(missing docker-registry skopeo umoci strace)
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        # The packages' services are not to start here: every test starts its own.
-        policy=/usr/sbin/policy-rc.d
-        if [ ! -e "$policy" ]; then
-            printf '#!/bin/sh\nexit 101\n' >"$policy"
-            chmod +x "$policy"
-            trap 'rm -f "$policy"' EXIT
-        fi
-        apt-get -qq update
-        DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${packages[@]}" >/dev/null
+        install_packages "${packages[@]}"
+        reason="apt could not install it"
     else
-        for program in "${packages[@]}"; do
-            leave_out "$program" "needs root and apt to install"
-        done
+        reason="needs root and apt to install"
     fi
+    for program in $(missing "${packages[@]}"); do
+        leave_out "$program" "$reason"
+    done
 fi
 
-install_go() { # program, package
-    [ -x "$bin/$1" ] && return
+install_go() { # program, package, version
+    local program=$1 package=$2 version=$3
     if ! command -v go >/dev/null; then
-        leave_out "$1" "needs Go to build"
+        [ -x "$bin/$program" ] || leave_out "$program" "needs Go to build"
         return
     fi
-    echo "building $1 ..."
-    GOBIN=$bin GOFLAGS=-mod=mod go install "$2" || leave_out "$1" "go install $2 failed"
+    if [ -x "$bin/$program" ] && go version -m "$bin/$program" | grep -qF "$version"; then
+        return
+    fi
+    echo "building $program $version ..."
+    GOBIN=$bin GOFLAGS=-mod=mod go install "$package@$version" || leave_out "$program" "go install $package@$version failed"
 }
-install_go registry github.com/distribution/distribution/v3/cmd/registry@v3.1.2
-install_go oras oras.land/oras/cmd/oras@v1.3.6
+install_go registry github.com/distribution/distribution/v3/cmd/registry v3.1.2
+install_go oras oras.land/oras/cmd/oras v1.3.6
 
 if [ -s "$left_out" ] && [ -n "${REGSWEEP_REQUIRE_SERVERS:-}" ]; then
     echo "missing, although every server is required:" >&2

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with what development needs: the "dev" group and the dependencies of pyproject.toml.
+# Makes a virtual environment with what development needs: from pyproject.toml the dependencies, the "dev" group, and
+# the "bench" extra, which draws plots and which type checks look into.
 set -euo pipefail
 venv=$1
 
 python=
-for candidate in python3 python3.13 python3.12 python3.11; do
+for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$candidate
         break
@@ -18,10 +19,17 @@ if ! command -v cargo >/dev/null; then
     echo "regsweep needs a Rust toolchain (1.88 or later) to build" >&2
     exit 1
 fi
+# A minimal toolchain comes without what `make lint` calls.
+if command -v rustup >/dev/null && ! { cargo clippy --version && cargo fmt --version; } >/dev/null 2>&1; then
+    rustup --quiet component add clippy rustfmt
+fi
 
 if ! "$python" -m venv "$venv" 2>/dev/null; then
     # Debian keeps ensurepip in a package of its own.
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "python3-venv is missing" >&2; exit 1; }
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "$python cannot make virtual environments (Debian: apt-get install python3-venv)" >&2
+        exit 1
+    fi
     apt-get -qq update
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv >/dev/null
     "$python" -m venv --clear "$venv"
@@ -32,6 +40,7 @@ import tomllib
 
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)
-print("\n".join(project["project"]["dependencies"] + project["dependency-groups"]["dev"]))
+extras = project["project"]["optional-dependencies"]
+print("\n".join(project["project"]["dependencies"] + extras["bench"] + project["dependency-groups"]["dev"]))
 PY
 "$venv/bin/python" -m pip install --quiet --requirement "$venv/requirements.txt"

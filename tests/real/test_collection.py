@@ -29,6 +29,10 @@ def test_collection_is_done_without_complaint(collected: Collected) -> None:
     assert "warning" not in run.stderr
 
 
+def test_running_registry_goes_on_giving_every_tag(collected: Collected) -> None:
+    assert collected.pulled_meanwhile == collected.pushed.scenario.pulled
+
+
 def test_every_remaining_tag_is_pulled_as_before(collected: Collected) -> None:
     pushed = collected.pushed
     with pushed.server(collected.root) as server:
