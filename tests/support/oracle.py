@@ -15,7 +15,7 @@ import hashlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -325,7 +325,8 @@ class Tree:
                 damaged.add(repository.name)
         return damaged
 
-    def reach_down(self, starts: Iterable[str], *, with_subjects: bool = True) -> set[str]:
+    def reach_down(self, starts: Iterable[str], *, but: Container[str] = ()) -> set[str]:
+        """All that is reached by references of any role ``but`` these."""
         reached: set[str] = set()
         open_ends = list(starts)
         while open_ends:
@@ -333,7 +334,7 @@ class Tree:
             if digest not in reached:
                 reached.add(digest)
                 found = self.references(digest)
-                open_ends += [other for role, other in found if with_subjects or role != "subject"]
+                open_ends += [other for role, other in found if role not in but]
         return reached
 
     def broken(self) -> Iterator[tuple[str, str, str]]:
@@ -342,7 +343,8 @@ class Tree:
             for tag, manifest in repository.current.items():
                 if manifest not in self.stored:
                     yield repository.name, tag, manifest
-                for digest in self.reach_down([manifest], with_subjects=False):
+                # Who pulls a tag goes down through indexes only: what an image names as a layer is a layer.
+                for digest in self.reach_down([manifest], but=("config", "layer", "foreign", "subject")):
                     for role, other in self.references(digest):
                         is_stored = other in self.stored or targets.get(other) in self.stored
                         if role in {"config", "layer"} and not is_stored:
