@@ -85,6 +85,9 @@ impl Blobs {
     }
 }
 
+/// Blobs of a prefix between two reports of progress.
+const COUNTED: usize = 256;
+
 #[derive(Default)]
 struct Dead {
     stored_count: usize,
@@ -116,6 +119,9 @@ pub(crate) fn find(
             return Ok(());
         };
         dead.stored_count += 1;
+        if dead.stored_count.is_multiple_of(COUNTED) {
+            Control::count(&control.counters.blobs, COUNTED);
+        }
         if live.view(prefix).flag(&digest, Flag::Stored).is_none() {
             dead.digests.get_or_insert_with(|| PackedDigests::new(algorithm)).push(&digest);
         }
@@ -126,6 +132,7 @@ pub(crate) fn find(
     let mut dead = Vec::new();
     for ((key, (algorithm, prefix)), mut found) in directories.into_iter().zip(prefixes).zip(listed) {
         blobs.stored_count += found.stored_count;
+        Control::count(&control.counters.blobs, found.stored_count % COUNTED);
         notes.append(&mut found.notes);
         if let Some(mut digests) = found.digests {
             digests.sort();
@@ -134,7 +141,6 @@ pub(crate) fn find(
             eligible.push(PrefixBlobs::new(algorithm, prefix));
         }
     }
-    Control::count(&control.counters.blobs, blobs.stored_count);
     let mut young = Vec::new();
     let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(key, digests)| (key.clone(), digests)).collect();
     stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
