@@ -161,6 +161,15 @@ def test_an_untagged_manifest_that_another_repository_tags_keeps_its_link(store:
     assert not both.ours.manifests
 
 
+def test_a_manifest_is_marked_in_the_repository_that_tags_it_only(store: Store, tmp_path: Path) -> None:
+    """No deviation: 3.x keeps the untagged link for the tag elsewhere, and has no line for it."""
+    store.repository("a").image("layer", config="config")
+    store.repository("z").image("layer", config="config", tag="latest")
+    both = Both(store, tmp_path, 3, UNTAGGED)
+    assert both.ours.marking == both.theirs.marking
+    assert not both.ours.manifests
+
+
 @shows("layer-links-last")
 def test_a_layer_link_stays_where_a_later_repository_needs_the_layer(store: Store, tmp_path: Path) -> None:
     unused = store.repository("a").layer("layer")

@@ -51,25 +51,25 @@ def check_against_oracle(
         assert snapshot(root) == before, "marking changed the store"
 
 
-@strategies.examples(5)
+@strategies.examples(2)
 @given(store=strategies.stores(), delete_untagged=st.booleans())
 def test_stores_as_registries_leave_them(store: Store, delete_untagged: bool) -> None:
     check_against_oracle(store, delete_untagged=delete_untagged)
 
 
-@strategies.examples(5)
+@strategies.examples(2)
 @given(store=strategies.damaged_stores(), delete_untagged=st.booleans())
 def test_damaged_stores(store: Store, delete_untagged: bool) -> None:
     check_against_oracle(store, delete_untagged=delete_untagged)
 
 
-@strategies.examples(5)
+@strategies.examples(2)
 @given(store=strategies.aged_stores(), delete_untagged=st.booleans())
 def test_the_young_protect_what_they_reach(store: Store, delete_untagged: bool) -> None:
     check_against_oracle(store, delete_untagged=delete_untagged, min_age=3600)
 
 
-@strategies.examples(3)
+@strategies.examples(1.5)
 @given(store=ANY_STORE, data=st.data())
 def test_what_is_listed_is_kept(store: Store, data: st.DataObject) -> None:
     digests = sorted({content.decode() for path, content in store.files.items() if is_digest(text_of(content))})
@@ -77,7 +77,7 @@ def test_what_is_listed_is_kept(store: Store, data: st.DataObject) -> None:
     check_against_oracle(store, delete_untagged=True, keep=keep)
 
 
-@strategies.examples(3)
+@strategies.examples(1.5)
 @given(store=strategies.damaged_stores(), accepted=st.lists(st.sampled_from(strategies.NAMES)))
 def test_accepted_damage_protects_no_more_than_can_be_read(store: Store, accepted: list[str]) -> None:
     check_against_oracle(store, delete_untagged=True, accept_damage=accepted)

@@ -17,7 +17,7 @@ import regsweep
 ANY_STORE = st.one_of(strategies.stores(), strategies.damaged_stores())
 
 
-@strategies.examples(4)
+@strategies.examples(2)
 @given(store=ANY_STORE, delete_untagged=st.booleans())
 def test_exactly_what_is_eligible_goes(store: Store, delete_untagged: bool) -> None:
     with tempfile.TemporaryDirectory() as directory:

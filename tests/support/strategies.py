@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from support import documents
@@ -20,6 +20,7 @@ from support.store_builder import Repository, Store
 # run to run. HYPOTHESIS_PROFILE=deep looks for what is new, for as long as it takes.
 _ALWAYS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.register_profile("ci", _ALWAYS, max_examples=30, derandomize=True, database=None)
+settings.register_profile("ci-unshrunk", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.register_profile("deep", _ALWAYS, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
