@@ -13,6 +13,8 @@ pub struct Options {
     pub repositories: usize,
     /// Images per repository, single and multi-platform ones together.
     pub images: usize,
+    /// Images of the first repository, if that is more: one repository that dwarfs the others.
+    pub huge_images: usize,
     /// Of the images: how many have a tag of their own.
     pub tagged: f64,
     /// Of the tagged images: how many have taken their tag over from another image, which is in the tag's history.
@@ -45,6 +47,7 @@ impl Default for Options {
             seed: 1,
             repositories: 10,
             images: 20,
+            huge_images: 0,
             tagged: 0.6,
             overwritten: 0.2,
             layers: 8,
@@ -130,6 +133,11 @@ impl Options {
             return Err("layers are to be shared, and there are no bases".to_owned());
         }
         Ok(())
+    }
+
+    /// How many images a repository has.
+    pub(crate) fn images_of(&self, repository: usize) -> usize {
+        if repository == 0 { self.images.max(self.huge_images) } else { self.images }
     }
 
     /// How many of an image's layers come from its base.

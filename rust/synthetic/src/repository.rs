@@ -27,7 +27,7 @@ pub(crate) struct UsedBases {
 pub(crate) fn used_bases(options: &Options, seed: &Random) -> UsedBases {
     let mut used = UsedBases { linked: BTreeSet::new(), tagged: BTreeSet::new() };
     for repository in 0..options.repositories {
-        for plan in plans(options, &seed.part(repository as u64)) {
+        for plan in plans(options, &seed.part(repository as u64), repository) {
             if !plan.deleted {
                 used.linked.insert(plan.base);
             }
@@ -39,8 +39,8 @@ pub(crate) fn used_bases(options: &Options, seed: &Random) -> UsedBases {
     used
 }
 
-fn plans(options: &Options, repository: &Random) -> impl Iterator<Item = Plan> {
-    (0..options.images).map(|number| Plan::new(options, repository, number).0)
+fn plans(options: &Options, repository: &Random, index: usize) -> impl Iterator<Item = Plan> {
+    (0..options.images_of(index)).map(|number| Plan::new(options, repository, number).0)
 }
 
 /// A name of one to three components; numbers keep them apart.
@@ -67,7 +67,7 @@ pub(crate) fn write(tree: &Tree<'_>, options: &Options, seed: &Random, index: us
     let repository = random.clone();
     let mut made = Made { repositories: 1, ..Made::default() };
 
-    let bases: BTreeSet<usize> = plans(options, &repository).map(|plan| plan.base).collect();
+    let bases: BTreeSet<usize> = plans(options, &repository, index).map(|plan| plan.base).collect();
     for layer in bases.iter().flat_map(|&number| base(options, seed, number)) {
         directories.layers.write(&layer.digest, &layer.digest)?;
         made.layer_links += 1;
@@ -78,7 +78,7 @@ pub(crate) fn write(tree: &Tree<'_>, options: &Options, seed: &Random, index: us
         made.layer_links += 1;
     }
     let mut previous = None;
-    for number in 0..options.images {
+    for number in 0..options.images_of(index) {
         directories.aliases = match number {
             number if number >= options.sha512 => None,
             _ => Some(tree.links(&format!("{name}/_layers/sha512"))?),

@@ -103,6 +103,19 @@ fn manifests_and_configs_hash_to_their_names() {
 }
 
 #[test]
+fn one_repository_can_dwarf_the_others() {
+    let root = tempfile::tempdir().unwrap();
+    let options = Options { repositories: 3, images: 2, huge_images: 40, tagged: 1.0, ..Options::default() };
+    let made = made(root.path(), &options);
+    assert_eq!(made.tags, 44);
+    let mut tags: Vec<usize> =
+        marks(root.path(), false).catalog.repositories.iter().map(|one| one.tags.as_ref().unwrap().len()).collect();
+    tags.sort_unstable();
+    assert_eq!(tags, [2, 2, 40]);
+    assert_eq!(marks(root.path(), true).blobs.len() as u64, made.eligible_untagged);
+}
+
+#[test]
 fn presets_exist_and_nonsense_is_refused() {
     for preset in PRESETS {
         assert!(Options::preset(preset).is_some(), "{preset}");
