@@ -1,15 +1,17 @@
 /* The least that a dry run, or a removal, has to ask of the kernel, and nothing else: the measure for regsweep.
  *
- *   minimal scan ROOT THREADS [CANDIDATES]     what regsweep garbage-collect -d has to look at
+ *   minimal scan ROOT THREADS [CANDIDATES]     what garbage-collect -d has to look at; with -m it is the same
  *   minimal unlink ROOT THREADS CANDIDATES     what removing those blobs comes down to
  *
- * It knows beforehand what regsweep has to find out: that every manifest hangs on a revision link, and (from a file
- * of hex digests, one a line) which blobs are garbage. It parses no manifest, checks no digest, keeps no liveness,
- * sorts nothing, prints nothing, and trusts the tree. So it cannot be matched, only approached.
- *
  * scan: for each repository, a listing of its revisions with one look at each `link`, a read of each tag's
- * current/link, a listing of its layer links; one open-read-close for each distinct manifest; a listing of each of
- * the 256 blob prefixes; one statx for each candidate. */
+ * current/link, a listing of its layer links; a listing of each of the 256 blob prefixes; one open-read-close for
+ * each distinct manifest; one statx for each candidate. All through directory handles, spread over threads by
+ * repository, by 512 names of one directory, then by blob prefix: one huge repository occupies every thread, too.
+ *
+ * It knows beforehand what regsweep has to find out: that every manifest hangs on a revision link, and (from a file
+ * of hex digests in order, one a line) which blobs are garbage. It parses no manifest, checks no digest, keeps no
+ * liveness, sorts nothing, prints nothing, and trusts the tree (sha256 only). So it cannot be matched, only
+ * approached. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,7 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LISTING = 64 * 1024, READING = 32 * 1024, PREFIXES = 256 };
+enum { LISTING = 64 * 1024, READING = 32 * 1024, PREFIXES = 256, PORTION = 512, HEX = 64, LINE = HEX + 1, NAME = 256 };
 
 struct entry {
     uint64_t inode;
@@ -33,39 +35,56 @@ struct entry {
     char name[];
 };
 
-typedef void visitor(int directory, const char *name, int type, void *with);
+/* Up to PORTION names of one directory, each ended by a zero, and the file wanted below each. */
+struct portion {
+    char *directory, *names, *end;
+    const char *leaf;
+    struct portion *next;
+    int count;
+};
 
-static char **repositories;
-static int repository_count;
+/* Hex digests side by side. */
+struct digests {
+    char (*hex)[HEX];
+    long count, room;
+};
+
+typedef void visitor(int directory, const struct entry *entry, void *with);
+
+static int repositories_handle;
 static int prefix_handles[PREFIXES];
-static char (*candidates)[65];
-static long candidate_count;
-static long candidate_starts[PREFIXES + 1];
-static atomic_int next_item;
-
-/* Revisions seen, by their first 60 bits: each manifest is read once. */
-static _Atomic uint64_t *seen;
-static const uint64_t seen_size = 1 << 24;
+static char **repositories, *candidates;
+static long repository_count, candidate_starts[PREFIXES + 1];
+static _Atomic(struct portion *) portions;
+static struct digests manifests[PREFIXES];
+static pthread_mutex_t manifests_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_long next_item;
+static const char link_leaf[] = "/link", tag_leaf[] = "/current/link";
 
 static void die(const char *what) {
     perror(what);
     exit(1);
 }
 
+static void *check(void *memory) {
+    if (!memory)
+        die("memory");
+    return memory;
+}
+
 static void list(int at, const char *path, visitor *visit, void *with) {
-    char buffer[LISTING];
+    char buffer[LISTING] __attribute__((aligned(8)));
     int directory = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0)
         return;
     long count;
-    while ((count = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0) {
-        for (long offset = 0; offset < count;) {
+    while ((count = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0)
+        for (long offset = 0; visit && offset < count;) {
             struct entry *entry = (struct entry *)(buffer + offset);
             offset += entry->length;
-            if (visit && entry->name[0] != '.')
-                visit(directory, entry->name, entry->type, with);
+            if (entry->name[0] != '.')
+                visit(directory, entry, with);
         }
-    }
     close(directory);
 }
 
@@ -81,122 +100,184 @@ static int hex(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 1
 
 static int prefix_of(const char *digest) { return hex(digest[0]) << 4 | hex(digest[1]); }
 
-static int first_time(const char *digest) {
-    uint64_t key = 0;
-    for (int i = 0; i < 15; i++)
-        key = key << 4 | (uint64_t)hex(digest[i]);
-    key |= 1ull << 60;
-    for (uint64_t slot = key % seen_size;; slot = (slot + 1) % seen_size) {
-        uint64_t found = 0;
-        if (atomic_compare_exchange_strong(&seen[slot], &found, key))
-            return 1;
-        if (found == key)
-            return 0;
+static void add(struct digests *digests, const char *hex) {
+    if (digests->count == digests->room) {
+        digests->room = digests->room * 2 + 64;
+        digests->hex = check(realloc(digests->hex, (size_t)digests->room * HEX));
     }
+    memcpy(digests->hex[digests->count++], hex, HEX);
 }
 
-static void see_revision(int directory, const char *name, int type, void *with) {
-    (void)type, (void)with;
-    char path[128];
-    struct statx stat;
-    snprintf(path, sizeof path, "%s/link", name);
-    if (statx(directory, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME, &stat) == 0 && first_time(name)) {
-        snprintf(path, sizeof path, "%s/data", name);
-        read_file(prefix_handles[prefix_of(name)], path);
+static void find_repositories(int directory, const struct entry *entry, void *with) {
+    char path[4096];
+    if (entry->type != DT_DIR)
+        return;
+    if (strcmp(entry->name, "_manifests") == 0) {
+        if ((repository_count & (repository_count + 1)) == 0)
+            repositories = check(realloc(repositories, (size_t)(repository_count * 2 + 2) * sizeof *repositories));
+        repositories[repository_count++] = check(strdup(with));
     }
+    if (entry->name[0] == '_')
+        return;
+    snprintf(path, sizeof path, "%s%s%s", (char *)with, *(char *)with ? "/" : "", entry->name);
+    list(directory, entry->name, find_repositories, path);
 }
 
-static void see_tag(int directory, const char *name, int type, void *with) {
-    (void)type, (void)with;
-    char path[300];
-    snprintf(path, sizeof path, "%s/current/link", name);
-    read_file(directory, path);
-}
-
-static void find_repositories(int directory, const char *name, int type, void *with) {
+/* Puts a name into the portion being filled, or begins another one. */
+static void see_name(int directory, const struct entry *entry, void *with) {
     (void)directory;
-    char path[4096];
-    if (type != DT_DIR)
-        return;
-    if (strcmp(name, "_manifests") == 0) {
-        repositories = realloc(repositories, (size_t)(repository_count + 1) * sizeof *repositories);
-        repositories[repository_count++] = strdup(with);
+    struct portion *filling = with, *next = filling->next;
+    size_t length = strlen(entry->name) + 1;
+    if (!next || next->count == PORTION) {
+        next = check(malloc(sizeof *next));
+        *next = (struct portion){.directory = filling->directory, .leaf = filling->leaf};
+        next->names = next->end = check(malloc(PORTION * (next->leaf == link_leaf ? LINE : NAME)));
+        next->next = portions;
+        while (!atomic_compare_exchange_weak(&portions, &next->next, next))
+            ;
+        filling->next = next;
     }
-    if (name[0] == '_')
-        return;
-    snprintf(path, sizeof path, "%s/%s", (char *)with, name);
-    list(AT_FDCWD, path, find_repositories, path);
+    next->end = (char *)memcpy(next->end, entry->name, length) + length;
+    next->count++;
 }
 
-static void scan_repository(const char *repository) {
+static void list_names(const char *repository, const char *below, const char *leaf) {
+    struct portion filling = {.directory = check(malloc(4096)), .leaf = leaf};
+    snprintf(filling.directory, 4096, "%s/%s", repository, below);
+    list(repositories_handle, filling.directory, see_name, &filling);
+}
+
+static int list_repository(long item) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/_manifests/revisions/sha256", repository);
-    list(AT_FDCWD, path, see_revision, NULL);
-    snprintf(path, sizeof path, "%s/_manifests/tags", repository);
-    list(AT_FDCWD, path, see_tag, NULL);
-    snprintf(path, sizeof path, "%s/_layers/sha256", repository);
-    list(AT_FDCWD, path, NULL, NULL);
+    if (item >= repository_count)
+        return 0;
+    list_names(repositories[item], "_manifests/revisions/sha256", link_leaf);
+    list_names(repositories[item], "_manifests/tags", tag_leaf);
+    snprintf(path, sizeof path, "%s/_layers/sha256", repositories[item]);
+    list(repositories_handle, path, NULL, NULL);
+    return 1;
 }
 
-static void scan_prefix(int prefix) {
-    char path[128];
+static int look_at_portion(long item) {
+    (void)item;
+    char path[2 * NAME];
     struct statx stat;
+    struct portion *portion = portions;
+    while (portion && !atomic_compare_exchange_weak(&portions, &portion, portion->next))
+        ;
+    if (!portion)
+        return 0;
+    int directory = openat(repositories_handle, portion->directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char *there[PORTION];
+    int count = 0;
+    for (char *name = portion->names; name < portion->end; name += strlen(name) + 1) {
+        strcpy(stpcpy(path, name), portion->leaf);
+        if (portion->leaf == tag_leaf)
+            read_file(directory, path);
+        else if (statx(directory, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME, &stat) == 0)
+            there[count++] = name;
+    }
+    close(directory);
+    pthread_mutex_lock(&manifests_lock);
+    for (int i = 0; i < count; i++)
+        add(&manifests[prefix_of(there[i])], there[i]);
+    pthread_mutex_unlock(&manifests_lock);
+    return 1;
+}
+
+/* Reads the distinct ones among the manifests of a prefix: a small set of their first 64 bits after the prefix. */
+static void read_manifests(int prefix) {
+    struct digests *revisions = &manifests[prefix];
+    char path[HEX + 8] = {0};
+    size_t size = 64;
+    while (size < (size_t)revisions->count * 2)
+        size *= 2;
+    uint64_t *seen = check(calloc(size, sizeof *seen));
+    for (long i = 0; i < revisions->count; i++) {
+        uint64_t key = 0;
+        for (int digit = 2; digit < 18; digit++)
+            key = key << 4 | (uint64_t)hex(revisions->hex[i][digit]);
+        key |= !key;
+        size_t slot = key & (size - 1);
+        while (seen[slot] && seen[slot] != key)
+            slot = (slot + 1) & (size - 1);
+        if (seen[slot] == key)
+            continue;
+        seen[slot] = key;
+        memcpy(path, revisions->hex[i], HEX);
+        strcpy(path + HEX, "/data");
+        read_file(prefix_handles[prefix], path);
+    }
+    free(seen);
+}
+
+static const char *candidate(long index, char *path) {
+    memcpy(path, candidates + index * LINE, HEX);
+    strcpy(path + HEX, "/data");
+    return path;
+}
+
+static int scan_prefix(long prefix) {
+    char path[HEX + 8];
+    struct statx stat;
+    if (prefix >= PREFIXES)
+        return 0;
     list(prefix_handles[prefix], ".", NULL, NULL);
+    read_manifests((int)prefix);
+    for (long i = candidate_starts[prefix]; i < candidate_starts[prefix + 1]; i++)
+        if (statx(prefix_handles[prefix], candidate(i, path), AT_SYMLINK_NOFOLLOW, STATX_SIZE | STATX_MTIME, &stat))
+            die(path);
+    return 1;
+}
+
+static int unlink_prefix(long prefix) {
+    char path[HEX + 8];
+    if (prefix >= PREFIXES)
+        return 0;
     for (long i = candidate_starts[prefix]; i < candidate_starts[prefix + 1]; i++) {
-        snprintf(path, sizeof path, "%s/data", candidates[i]);
-        if (statx(prefix_handles[prefix], path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_SIZE | STATX_MTIME, &stat))
+        if (unlinkat(prefix_handles[prefix], candidate(i, path), 0))
+            die(path);
+        path[HEX] = 0;
+        if (unlinkat(prefix_handles[prefix], path, AT_REMOVEDIR))
             die(path);
     }
+    return 1;
 }
 
-static void *scan(void *with) {
-    (void)with;
-    for (;;) {
-        int item = next_item++;
-        if (item < repository_count)
-            scan_repository(repositories[item]);
-        else if (item < repository_count + PREFIXES)
-            scan_prefix(item - repository_count);
-        else
-            return NULL;
-    }
-}
-
-static void *remove_candidates(void *with) {
-    (void)with;
-    char path[128];
-    for (int prefix; (prefix = next_item++) < PREFIXES;) {
-        for (long i = candidate_starts[prefix]; i < candidate_starts[prefix + 1]; i++) {
-            snprintf(path, sizeof path, "%s/data", candidates[i]);
-            if (unlinkat(prefix_handles[prefix], path, 0) || unlinkat(prefix_handles[prefix], candidates[i], AT_REMOVEDIR))
-                die(path);
-        }
-    }
+static void *work(void *with) {
+    while ((*(int (**)(long))with)(next_item++))
+        ;
     return NULL;
 }
 
-static int by_text(const void *one, const void *other) { return strcmp(one, other); }
+static void in_threads(int threads, int (*one)(long)) {
+    pthread_t handles[64];
+    next_item = 0;
+    for (int i = 0; i < threads; i++)
+        if (pthread_create(&handles[i], NULL, work, &one))
+            die("pthread_create");
+    for (int i = 0; i < threads; i++)
+        pthread_join(handles[i], NULL);
+}
 
 static void load_candidates(const char *path) {
-    FILE *file = fopen(path, "r");
-    if (!file)
+    struct stat stat;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &stat))
         die(path);
-    long room = 0;
-    char digest[128];
-    while (fscanf(file, "%127s", digest) == 1) {
-        if (candidate_count == room)
-            candidates = realloc(candidates, (size_t)(room = room * 2 + 1024) * sizeof *candidates);
-        snprintf(candidates[candidate_count++], sizeof *candidates, "%.64s", digest);
-    }
-    fclose(file);
-    if (candidate_count)
-        qsort(candidates, (size_t)candidate_count, sizeof *candidates, by_text);
-    for (long i = 0, prefix = 0; prefix < PREFIXES; prefix++) {
+    candidates = check(malloc((size_t)stat.st_size + 1));
+    for (long count, have = 0; have < stat.st_size; have += count)
+        if ((count = read(file, candidates + have, (size_t)(stat.st_size - have))) <= 0)
+            die(path);
+    close(file);
+    long count = stat.st_size / LINE;
+    for (long i = 0, prefix = 0; prefix <= PREFIXES; prefix++) {
         candidate_starts[prefix] = i;
-        while (i < candidate_count && prefix_of(candidates[i]) == prefix)
+        while (i < count && prefix_of(candidates + i * LINE) <= prefix)
             i++;
-        candidate_starts[prefix + 1] = i;
     }
+    if (candidate_starts[PREFIXES] != count)
+        die("candidates are not in order");
 }
 
 int main(int count, char **arguments) {
@@ -205,25 +286,23 @@ int main(int count, char **arguments) {
         fprintf(stderr, "usage: minimal scan|unlink ROOT THREADS [CANDIDATES]\n");
         return 2;
     }
-    int removing = strcmp(arguments[1], "unlink") == 0;
     int threads = atoi(arguments[3]);
+    threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
     for (int prefix = 0; prefix < PREFIXES; prefix++) {
         snprintf(path, sizeof path, "%s/docker/registry/v2/blobs/sha256/%02x", arguments[2], prefix);
         prefix_handles[prefix] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (count > 4)
         load_candidates(arguments[4]);
-    if (!removing) {
-        seen = calloc(seen_size, sizeof *seen);
-        snprintf(path, sizeof path, "%s/docker/registry/v2/repositories", arguments[2]);
-        list(AT_FDCWD, path, find_repositories, path);
+    if (strcmp(arguments[1], "unlink") == 0) {
+        in_threads(threads, unlink_prefix);
+        return 0;
     }
-    pthread_t handles[64];
-    threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
-    for (int i = 0; i < threads; i++)
-        if (pthread_create(&handles[i], NULL, removing ? remove_candidates : scan, NULL))
-            die("pthread_create");
-    for (int i = 0; i < threads; i++)
-        pthread_join(handles[i], NULL);
+    snprintf(path, sizeof path, "%s/docker/registry/v2/repositories", arguments[2]);
+    repositories_handle = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    list(repositories_handle, ".", find_repositories, "");
+    in_threads(threads, list_repository);
+    in_threads(threads, look_at_portion);
+    in_threads(threads, scan_prefix);
     return 0;
 }
