@@ -49,9 +49,11 @@ class Comparison:
         flags = ("-d", "-m") if delete_untagged else ("-d",)
         case = f"dry run{' -m' if delete_untagged else ''}, {'cold' if cold else 'warm'}"
         fast = [contenders.regsweep()]
-        if self._minimal is not None and not delete_untagged:
-            candidates = stores.write_candidates(root, self._work / "candidates")
-            fast.append(contenders.minimal(self._minimal, "scan", root, candidates))
+        if self._minimal is not None:
+            candidates = stores.write_candidates(root, self._work / "candidates", delete_untagged=delete_untagged)
+            # Waiting for a disk, it gets the threads that regsweep takes; otherwise as many as there are cores.
+            threads = _core.Store(root).jobs if cold else None
+            fast.append(contenders.minimal(self._minimal, "scan", root, candidates, threads))
         prepare = measure.drop_caches if cold else None
         if not cold:
             measure.run(contenders.regsweep().words(flags, config), {})
@@ -63,8 +65,9 @@ class Comparison:
     def sweep(self, contender: Contender, root: Path) -> None:
         """One real sweep; the store is another one afterwards."""
         config = stores.write_config(root, self._work / "config.yml")
-        # A freshly mounted copy is cold: the dry run that an operator makes first warms it for everyone alike.
-        measure.run(contenders.regsweep().words(("-d",), config), {})
+        # A freshly mounted copy is cold. Its own dry run, which an operator makes first, warms what it will look at.
+        warming = contender if contender.takes_flags else contenders.regsweep()
+        measure.run(warming.words(("-d",), config), warming.environment)
         os.sync()
         self._record("sweep", contender, contender.words((), config))
 
@@ -75,12 +78,12 @@ class Comparison:
         runs: int,
         flags: tuple[str, ...],
         config: Path,
-        prepare: Callable[[], bool] | None,
+        prepare: Callable[[], None] | None,
     ) -> None:
         for _ in range(runs):
             for contender in who:
-                if prepare is not None and not prepare():
-                    raise RuntimeError("a cold cache needs root, to drop what is cached")
+                if prepare is not None:
+                    prepare()
                 self._record(case, contender, contender.words(flags, config))
 
     def _record(self, case: str, contender: Contender, words: list[str]) -> None:

@@ -57,8 +57,7 @@ def build_minimal(directory: Path) -> Path | None:
     return program
 
 
-def minimal(program: Path, mode: str, root: Path, candidates: Path | None) -> Contender:
-    """The minimal program on a store, as many threads as cores; ``mode`` is ``scan`` or ``unlink``."""
-    threads = str(os.cpu_count() or 2)
-    words = (str(program), mode, str(root), threads)
-    return Contender("minimal", (*words, str(candidates)) if candidates else words, takes_flags=False)
+def minimal(program: Path, mode: str, root: Path, candidates: Path, threads: int | None = None) -> Contender:
+    """The minimal program on a store, as many threads as cores by default; ``mode`` is ``scan`` or ``unlink``."""
+    words = (str(program), mode, str(root), str(threads or os.cpu_count() or 2), str(candidates))
+    return Contender("minimal", words, takes_flags=False)

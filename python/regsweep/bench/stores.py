@@ -27,9 +27,9 @@ def write_config(root: Path, path: Path) -> Path:
     return path
 
 
-def write_candidates(root: Path, path: Path) -> Path:
-    """The hex of what regsweep would remove: what the minimal program is told beforehand."""
-    eligible = _core.Store(root).scan().mark().eligible_blobs()
+def write_candidates(root: Path, path: Path, *, delete_untagged: bool = False) -> Path:
+    """The hex of the blobs that regsweep would remove, in order: what the minimal program is told beforehand."""
+    eligible = _core.Store(root).scan().mark(delete_untagged=delete_untagged).eligible_blobs()
     with path.open("w") as file:
         file.writelines(f"{digest.partition(':')[2]}\n" for digest, _ in eligible)
     return path

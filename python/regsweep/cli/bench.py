@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from regsweep._core import Progress
 
 _OPTIONS_HELP = (
-    "Change one option of the shape: seed, repositories, images (a repository), tagged, overwritten, layers, shared, "
-    "bases, indexes, referrers, deleted, orphans, dangling, sha512, layer_bytes (repeatable)."
+    "Change one option of the shape: seed, repositories, images (a repository), huge_images (the first), tagged, "
+    "overwritten, layers, shared, bases, indexes, referrers, deleted, orphans, dangling, sha512, layer_bytes "
+    "(repeatable)."
 )
+_PLACES = ("--work", "--output", "--registry2", "--registry3")
 _PRESETS = ("small", "100k", "1m", "1m-sweep", "5m", "one-repository")
 
 
@@ -70,6 +72,18 @@ def generate(root: Path, preset: str, changes: tuple[str, ...], as_json: bool) -
     )
 
 
+def _command() -> str:
+    """The command line as results quote it: without where things are on this machine."""
+    words = iter(sys.argv[1:])
+    kept = ["regsweep"]
+    for word in words:
+        if word in _PLACES:
+            next(words, None)
+        elif word.partition("=")[0] not in _PLACES:
+            kept.append(word)
+    return " ".join(kept)
+
+
 @bench.command()
 @click.option("--preset", type=click.Choice(_PRESETS), default="100k", show_default=True, help="The shape.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help=_OPTIONS_HELP)
@@ -79,6 +93,7 @@ def generate(root: Path, preset: str, changes: tuple[str, ...], as_json: bool) -
 @click.option("--cold", is_flag=True, help="Dry runs on a cold cache, too (needs root).")
 @click.option("--untagged/--no-untagged", default=True, help="Dry runs with -m, too.")
 @click.option("--sweep", is_flag=True, help="Real sweeps, each on a copy of the image (needs --image-gib).")
+@click.option("--sweep-runs", type=click.IntRange(1), default=1, show_default=True, help="Real sweeps of everyone.")
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Runs of regsweep and minimal.")
 @click.option("--reference-runs", type=click.IntRange(0), default=3, show_default=True, help="Runs of the references.")
 @click.option("--registry2", default="docker-registry", show_default=True, help="Program of 2.8.")
@@ -94,6 +109,7 @@ def run(
     cold: bool,
     untagged: bool,
     sweep: bool,
+    sweep_runs: int,
     runs: int,
     reference_runs: int,
     registry2: str,
@@ -102,6 +118,8 @@ def run(
     name: str | None,
 ) -> None:
     """Compare regsweep, the registries' own collectors and a minimal program on one store."""
+    import subprocess
+
     from regsweep.bench import report
     from regsweep.bench.session import Session
 
@@ -115,10 +133,13 @@ def run(
         reference_runs=reference_runs,
         log=lambda line: click.echo(line, err=True),
     )
+    sweeps = sweep_runs if sweep else 0
     try:
-        made = session.run(image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, sweep=sweep)
-    except (OSError, RuntimeError, ValueError) as error:
+        session.run(image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, sweeps=sweeps)
+    except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         raise click.ClickException(str(error)) from error
-    command = " ".join(["regsweep", *sys.argv[1:]])
-    report.write(output, name or preset, session.series, {"preset": preset, **made}, command)
-    click.echo(report.table(session.series))
+    finally:
+        # Runs take hours: what was measured before a failure or Ctrl-C is kept.
+        if session.series:
+            report.write(output, name or preset, session.series, {"preset": preset, **session.made}, _command())
+            click.echo(report.table(session.series))
