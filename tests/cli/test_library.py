@@ -4,8 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import regsweep
 from command import Command
+
+import regsweep
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The command line is pflag's, as scripts around the reference write it."""
 
 import pytest
+
 from regsweep.cli import arguments
 
 

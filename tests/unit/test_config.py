@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from configurations import BASE, ENVIRONMENT, FILES, Case
+
 from regsweep import config
 from regsweep.errors import ConfigurationError, DriverError, LoggingError
 

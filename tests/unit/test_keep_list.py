@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from regsweep import keep_list
 from regsweep.errors import KeepListError
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from regsweep import units
 from regsweep.errors import RegsweepError, UnitError
 

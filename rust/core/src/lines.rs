@@ -35,6 +35,7 @@ const CHUNK: usize = 256 * 1024;
 pub fn write(marks: &Marks, format: Format, out: &mut dyn Write) -> Result<()> {
     let manifests = marks.catalog.manifests();
     marks.live.clear(Flag::Printed);
+    let all_tagged = marks.catalog.repositories.iter().flat_map(tagged);
     let mut lines = Lines {
         marks,
         manifests: &manifests,
@@ -42,10 +43,11 @@ pub fn write(marks: &Marks, format: Format, out: &mut dyn Write) -> Result<()> {
         out,
         text: Vec::with_capacity(CHUNK + CHUNK / 4),
         buffer: Vec::new(),
+        tagged: if marks.options.delete_untagged { all_tagged.collect() } else { HashSet::new() },
         descended: HashSet::new(),
     };
-    for (index, repository) in marks.catalog.repositories.iter().enumerate() {
-        lines.repository(index, repository)?;
+    for repository in &marks.catalog.repositories {
+        lines.repository(repository)?;
     }
     if format == Format::Three {
         lines.eligible_manifests()?;
@@ -70,6 +72,8 @@ struct Lines<'a> {
     out: &'a mut dyn Write,
     text: Vec<u8>,
     buffer: Vec<u8>,
+    /// With `-m`: what any tag leads to.
+    tagged: HashSet<ManifestId>,
     /// 2.8's format: the children that were gone down into.
     descended: HashSet<ManifestId>,
 }
@@ -92,7 +96,7 @@ impl Lines<'_> {
         self.end_line()
     }
 
-    fn repository(&mut self, index: usize, repository: &Repository) -> Result<()> {
+    fn repository(&mut self, repository: &Repository) -> Result<()> {
         // 3.x does not see a repository that has only layers.
         if !repository.has_manifests && self.format == Format::Three {
             return Ok(());
@@ -100,6 +104,7 @@ impl Lines<'_> {
         self.text.extend_from_slice(&repository.name);
         self.end_line()?;
         let untold = self.marks.options.delete_untagged && repository.tags.is_none();
+        let tagged_here: BTreeSet<ManifestId> = tagged(repository).collect();
         for revision in &repository.revisions {
             let id = revision.manifest;
             if self.format == Format::Two && !self.marks.is_live(id) {
@@ -115,11 +120,13 @@ impl Lines<'_> {
                 self.text.extend_from_slice(b" does not exist");
                 self.end_line()?;
             }
-            if self.marks.is_root(id) {
+            // What a tag of another repository keeps is marked there.
+            let elsewhere = !untold && self.tagged.contains(&id) && !tagged_here.contains(&id);
+            if self.marks.is_root(id) && !elsewhere {
                 self.manifest(repository, id)?;
             }
         }
-        for id in tagged_without_link(&self.marks.catalog.repositories[index]) {
+        for id in without_link(repository, tagged_here) {
             if matches!(self.manifests.state(id), State::Read(_)) {
                 self.manifest(repository, id)?;
             }
@@ -212,19 +219,18 @@ impl Lines<'_> {
     }
 }
 
-/// What the tags of a repository lead to although it has no link to it: roots all the same.
-fn tagged_without_link(repository: &Repository) -> BTreeSet<ManifestId> {
-    let mut tagged: BTreeSet<ManifestId> = repository
-        .tags
-        .iter()
-        .flatten()
-        .flat_map(|tag| match &tag.target {
-            Target::Manifest(id) => std::slice::from_ref(id),
-            Target::Missing(history) => history,
-            Target::Unreadable => &[],
-        })
-        .copied()
-        .collect();
+/// What the tags of a repository lead to.
+fn tagged(repository: &Repository) -> impl Iterator<Item = ManifestId> {
+    let targets = repository.tags.iter().flatten().flat_map(|tag| match &tag.target {
+        Target::Manifest(id) => std::slice::from_ref(id),
+        Target::Missing(history) => history,
+        Target::Unreadable => &[],
+    });
+    targets.copied()
+}
+
+/// Of what its tags lead to: what the repository has no link to. Roots all the same.
+fn without_link(repository: &Repository, mut tagged: BTreeSet<ManifestId>) -> BTreeSet<ManifestId> {
     for revision in &repository.revisions {
         tagged.remove(&revision.manifest);
     }

@@ -312,22 +312,25 @@ fn add_aliases(
 }
 
 fn read_aliases(
-    store: &impl Read,
+    store: &(impl List + Read),
     groups: &[Group],
     layers: &[Option<Digest>],
     repository: &mut Repository,
     control: &Control,
 ) -> Result<()> {
     let links = read_links(store, groups, control)?;
-    let keys = groups.iter().flat_map(|group| (0..group.names.len()).map(|index| group.key(index)));
-    for ((link, key), &layer) in links.into_iter().flatten().zip(keys).zip(layers) {
+    let keys = groups.iter().flat_map(|group| {
+        (0..group.names.len()).map(|index| (group.directory.join(group.names.get(index)), group.key(index)))
+    });
+    let mut absent = Vec::new();
+    for ((link, (holder, key)), &layer) in links.into_iter().flatten().zip(keys).zip(layers) {
         match link {
-            Link::Absent => {}
+            Link::Absent => absent.push(holder),
             Link::Digest(target) => repository.aliases.push(Alias { layer, target }),
             Link::Malformed => {
                 repository.damage.push(Note { key, reason: "a layer's link that is empty or holds no digest" });
             }
         }
     }
-    Ok(())
+    confirm_absent(store, &absent, layout::LINK, control)
 }
