@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -66,10 +68,26 @@ def run(words: list[str], environment: dict[str, str]) -> Run:
         RuntimeError: it failed (regsweep's 3, "done, but damage was found", is no failure).
     """
     launch = [sys.executable, "-I", "-S", str(_LAUNCH), *words]
-    done = subprocess.run(launch, capture_output=True, env={**os.environ, **environment}, check=True)
-    measured = Run(*json.loads(done.stdout))
+    # In a session of their own, so that whatever ends this process can take the measured program with it.
+    process = subprocess.Popen(
+        launch,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
+    with process:
+        try:
+            stdout, stderr = process.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    complaint = stderr.decode(errors="replace")[-2000:]
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} could not be started\n{complaint}")
+    measured = Run(*json.loads(stdout))
     if measured.exit_code not in (0, 3):
-        complaint = done.stderr.decode(errors="replace")[-2000:]
         raise RuntimeError(f"{' '.join(words)}: exit {measured.exit_code}\n{complaint}")
     return measured
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,4 +67,8 @@ def mounted(image: Path, point: Path) -> Iterator[Path]:
         shutil.rmtree(point / "lost+found", ignore_errors=True)
         yield point
     finally:
-        subprocess.run(["umount", point], check=True)
+        # A program that was killed a moment ago may still be on its way out.
+        for tries_left in reversed(range(20)):
+            if subprocess.run(["umount", point], capture_output=tries_left > 0, check=tries_left == 0).returncode == 0:
+                break
+            time.sleep(0.5)

@@ -118,6 +118,7 @@ def run(
     name: str | None,
 ) -> None:
     """Compare regsweep, the registries' own collectors and a minimal program on one store."""
+    import signal
     import subprocess
 
     from regsweep.bench import report
@@ -133,6 +134,8 @@ def run(
         reference_runs=reference_runs,
         log=lambda line: click.echo(line, err=True),
     )
+    # Images are to be unmounted, whatever ends this.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sweeps = sweep_runs if sweep else 0
     try:
         session.run(image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, sweeps=sweeps)
