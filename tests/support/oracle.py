@@ -318,7 +318,8 @@ class Tree:
     def damaged_repositories(self) -> set[str]:
         damaged = set()
         for repository in self.repositories:
-            reached = self.reach_down(repository.linked())
+            # What an image names as config or layer is no manifest of it, even if a keep list makes it be read as one.
+            reached = self.reach_down(repository.linked(), but=("config", "layer", "foreign"))
             readings = [self.manifests.get(digest) for digest in reached]
             lost_tag = any(digest not in self.stored for digest in repository.current.values())
             if repository.damaged or lost_tag or any(one and one.shape == "damaged" for one in readings):
