@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -39,6 +40,12 @@ http:
 """
 
 
+def _dying_with_its_parent() -> list[str]:
+    """What to put before a command so that tests which are killed leave no server behind."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+
+
 class Server:
     """A registry of a major version on a storage root; one run of it for each ``with``."""
 
@@ -61,7 +68,7 @@ class Server:
         environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [self.program, "serve", str(self.config)],
+                [*_dying_with_its_parent(), self.program, "serve", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
