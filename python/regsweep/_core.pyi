@@ -7,7 +7,7 @@ exception raised in one stops the operation.
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Final, final
+from typing import Any, Final, TypeAlias, final
 
 __all__ = [
     "BrokenImage",
@@ -20,7 +20,9 @@ __all__ = [
     "RemovalFailure",
     "Removed",
     "Store",
+    "YamlSyntaxError",
     "__version__",
+    "compose_yaml",
     "generate_store",
     "remove_eligible",
 ]
@@ -232,4 +234,19 @@ def generate_store(
     Raises:
         ValueError: the options make no sense.
         OSError: the root is not empty, or something cannot be written.
+    """
+
+YamlNode: TypeAlias = tuple[str, int, str, Any]
+"""Kind (``scalar``, ``sequence``, ``mapping``), line from 0, tag (``?``: none, and plain), and the text or children."""
+
+class YamlSyntaxError(Exception):
+    """Text that is not YAML."""
+
+def compose_yaml(text: bytes, /) -> YamlNode | None:
+    """The root of the first document; ``None`` where there is none.
+
+    A mapping's children are its keys and values in turn. An alias is the very object that it stands for.
+
+    Raises:
+        YamlSyntaxError: it is not YAML; worded as yaml.v2 does.
     """

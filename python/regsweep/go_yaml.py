@@ -1,33 +1,27 @@
 """YAML as the registry reads it.
 
-The registry is written in Go and uses yaml.v2, whose idea of YAML differs from PyYAML's: ``y`` and ``n`` are booleans,
-``22:22`` is text and not a base-60 number, dates are text, a merge overrides what stands before it, and only the first
-document counts. So PyYAML only parses here; what a scalar means is decided by the rules of yaml.v2 2.4.0
-(``resolve.go: resolve``, ``decode.go: scalar, mapping, merge``), against the expected types of ``config_schema``.
+The registry is written in Go and uses yaml.v2, whose idea of YAML differs from Python's libraries': ``y`` and ``n`` are
+booleans, ``22:22`` is text and not a base-60 number, dates are text, a merge overrides what stands before it, and only
+the first document counts. So libyaml, of which yaml.v2 is a port too, only parses (``_core.compose_yaml``); what a
+scalar means is decided by the rules of yaml.v2 2.4.0 (``resolve.go: resolve``, ``decode.go: scalar, mapping, merge``),
+against the expected types of ``config_schema``.
 """
 
 from __future__ import annotations
 
-import re
-
-import yaml
-
+from regsweep import _core
 from regsweep.units import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+    from regsweep._core import YamlNode
+
     Type: TypeAlias = "str | dict[str, Any] | tuple[str, Any]"
 
-try:
-    from yaml import CBaseLoader as _BaseLoader
-except ImportError:  # PyYAML built without libyaml: slower, the same result
-    from yaml import BaseLoader as _BaseLoader  # type: ignore[assignment]
-
-# Marks a plain scalar without a tag, the only kind whose type yaml.v2 guesses.
+# The tag of a plain scalar without a tag, the only kind whose type yaml.v2 guesses.
 _PLAIN = "?"
-_STRING_TAG = "tag:yaml.org,2002:str"
 # Far above any configuration, far below what an alias bomb expands to.
 _MAX_NODES = 400_000
 
@@ -39,8 +33,9 @@ _WORDS: dict[str, object] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
 }
-_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_INTEGER_BASES = {"0x": 16, "0b": 2, "0o": 8}
+_HEX_DIGITS = "0123456789abcdef"
+_FLOAT_CHARACTERS = frozenset("+-.0123456789eE")
 
 
 class YamlError(Exception):
@@ -51,33 +46,16 @@ class StringMap(dict[str, "Any"]):
     """A Go map with string keys. Other maps are plain dicts, which environment variables cannot reach into."""
 
 
-class _Loader(_BaseLoader):
-    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
-        if kind is yaml.ScalarNode:
-            return _PLAIN if implicit[0] else _STRING_TAG  # type: ignore[index]
-        return "tag:yaml.org,2002:seq" if kind is yaml.SequenceNode else "tag:yaml.org,2002:map"
-
-
-def compose(text: str | bytes) -> yaml.Node | None:
+def compose(text: str | bytes) -> YamlNode | None:
     """The first document's tree; ``None`` where there is none.
 
     Raises:
         YamlError: it is not YAML.
     """
     try:
-        loader = _Loader(text)
-        try:
-            return loader.get_node() if loader.check_node() else None
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise YamlError(f"yaml: {where}{error.problem}") from error
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise YamlError(f"yaml: {str(error).splitlines()[0]}") from error
-    except RecursionError as error:
-        raise YamlError("yaml: nested too deeply") from error
+        return _core.compose_yaml(text.encode() if isinstance(text, str) else text)
+    except (_core.YamlSyntaxError, UnicodeError) as error:
+        raise YamlError(str(error)) from error
 
 
 def decode(text: str | bytes, type_: Type) -> Any:
@@ -92,7 +70,7 @@ def decode(text: str | bytes, type_: Type) -> Any:
     return decode_node(node, type_)
 
 
-def decode_node(node: yaml.Node, type_: Type) -> Any:
+def decode_node(node: YamlNode, type_: Type) -> Any:
     """As ``decode``, for a tree that ``compose`` has made."""
     decoder = _Decoder()
     try:
@@ -115,19 +93,28 @@ def resolve(text: str) -> object:
         return _WORDS[text]
     if text[0] in "+-.0123456789":
         plain = text.replace("_", "")
-        if match := _INTEGER.fullmatch(plain):
-            sign, hexadecimal, binary, octal, decimal = match.groups()
-            digits, base = next(
-                (digits, base)
-                for digits, base in ((hexadecimal, 16), (binary, 2), (octal, 8), (decimal, 10))
-                if digits is not None
-            )
-            number = int(sign + digits, base)
-            if -(2**63) <= number < 2**64:
-                return number
-        if _FLOAT.fullmatch(plain):
-            return float(plain)
+        number = _integer(plain)
+        if number is not None and -(2**63) <= number < 2**64:
+            return number
+        if _FLOAT_CHARACTERS.issuperset(plain):
+            try:
+                return float(plain)
+            except ValueError:
+                pass
     return text
+
+
+def _integer(text: str) -> int | None:
+    sign, digits = (text[:1], text[1:]) if text[:1] in ("+", "-") else ("", text)
+    base = _INTEGER_BASES.get(digits[:2].lower())
+    if base is not None:
+        digits = digits[2:]
+    elif len(digits) > 1 and digits[0] == "0":
+        base = 8
+    else:
+        base = 10
+    valid = digits != "" and all(digit in _HEX_DIGITS[:base] for digit in digits.lower())
+    return int(sign + digits, base) if valid else None
 
 
 class _Decoder:
@@ -138,31 +125,29 @@ class _Decoder:
         self._count = 0
         self._open: set[int] = set()
 
-    def decode(self, node: yaml.Node, type_: Type) -> tuple[Any, bool]:
+    def decode(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
         """The value, and whether it had the wanted type."""
         self._count += 1
         if self._count > _MAX_NODES:
             raise YamlError("yaml: document contains excessive aliasing")
-        if isinstance(node, yaml.ScalarNode):
+        kind = node[0]
+        if kind == "scalar":
             return self._scalar(node, type_)
         if id(node) in self._open:
             raise YamlError("yaml: anchor value contains itself")
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.SequenceNode):
-                return self._sequence(node, type_)
-            assert isinstance(node, yaml.MappingNode)  # there is no fourth kind
-            return self._mapping(node, type_)
+            return self._sequence(node, type_) if kind == "sequence" else self._mapping(node, type_)
         finally:
             self._open.discard(id(node))
 
-    def _problem(self, node: yaml.Node, type_: Type, found: str) -> tuple[Any, bool]:
-        self.problems.append(f"line {node.start_mark.line + 1}: cannot unmarshal {found} into {_type_name(type_)}")
+    def _problem(self, node: YamlNode, type_: Type, found: str) -> tuple[Any, bool]:
+        self.problems.append(f"line {node[1] + 1}: cannot unmarshal {found} into {_type_name(type_)}")
         return empty_value(type_), False
 
-    def _scalar(self, node: yaml.ScalarNode, type_: Type) -> tuple[Any, bool]:
-        text: str = node.value
-        value = resolve(text) if node.tag == _PLAIN else _tagged(node.tag, text)
+    def _scalar(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
+        _, _, tag, text = node
+        value = resolve(text) if tag == _PLAIN else _tagged(tag, text)
         if value is None:
             return empty_value(type_), True
         if type_ == "any":
@@ -181,15 +166,15 @@ class _Decoder:
         shown = text if len(text) <= 10 else text[:7] + "..."
         return self._problem(node, type_, f"{_tag_name(value)} `{shown}`")
 
-    def _sequence(self, node: yaml.SequenceNode, type_: Type) -> tuple[Any, bool]:
+    def _sequence(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
         if type_ == "any":
-            return [self.decode(child, "any")[0] for child in node.value], True
+            return [self.decode(child, "any")[0] for child in node[3]], True
         if isinstance(type_, tuple) and type_[0] == "list":
-            decoded = [self.decode(child, type_[1]) for child in node.value]
+            decoded = [self.decode(child, type_[1]) for child in node[3]]
             return [value for value, good in decoded if good], True
         return self._problem(node, type_, "!!seq")
 
-    def _mapping(self, node: yaml.MappingNode, type_: Type) -> tuple[Any, bool]:
+    def _mapping(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
         if type_ == "any":
             result: dict[Any, Any] = {}
             self._fill(node, result, "any", None)
@@ -206,7 +191,7 @@ class _Decoder:
             return self._named(node, type_)
         return self._problem(node, type_, "!!map")
 
-    def _named(self, node: yaml.MappingNode, type_: Type) -> tuple[Any, bool]:
+    def _named(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
         # The registry first tries a map of maps; where that fails, only the second try's complaint is heard.
         before = len(self.problems)
         result = StringMap()
@@ -216,9 +201,10 @@ class _Decoder:
             return self._problem(node, "string", "!!map")
         return result, True
 
-    def _fill(self, node: yaml.MappingNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
-        for key_node, value_node in node.value:
-            if isinstance(key_node, yaml.ScalarNode) and key_node.value == "<<" and key_node.tag == _PLAIN:
+    def _fill(self, node: YamlNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
+        children = iter(node[3])
+        for key_node, value_node in zip(children, children, strict=True):
+            if key_node[0] == "scalar" and key_node[2:] == (_PLAIN, "<<"):
                 self._merge(value_node, result, key_type, type_)
                 continue
             key, good = self.decode(key_node, key_type)
@@ -234,12 +220,12 @@ class _Decoder:
             if good:
                 result[key] = value
 
-    def _merge(self, node: yaml.Node, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
-        if isinstance(node, yaml.MappingNode):
+    def _merge(self, node: YamlNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
+        if node[0] == "mapping":
             self._fill(node, result, key_type, type_)
             return
-        if isinstance(node, yaml.SequenceNode) and all(isinstance(child, yaml.MappingNode) for child in node.value):
-            for child in reversed(node.value):  # earlier ones take precedence
+        if node[0] == "sequence" and all(child[0] == "mapping" for child in node[3]):
+            for child in reversed(node[3]):  # earlier ones take precedence
                 self._fill(child, result, key_type, type_)
             return
         raise YamlError("yaml: map merge requires map or sequence of maps as the value")

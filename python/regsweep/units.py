@@ -2,11 +2,12 @@
 
 Durations are written as in Go (``90s``, ``1h30m``, ``1.5h``), because the registry's own configuration does it that
 way, and additionally in days (``7d``).
+
+Regular expressions are imported where they are used: most runs need none, and the import costs as much time as the
+interpreter's own start.
 """
 
 from __future__ import annotations
-
-import re
 
 from regsweep.errors import UnitError
 
@@ -21,8 +22,8 @@ _SECONDS_PER_UNIT = {
     "h": 3600.0,
     "d": 86400.0,
 }
-_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+", re.ASCII)
+_NUMBER = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
+_DURATION_PART = rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h|d)"
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -34,8 +35,11 @@ def parse_duration(text: str) -> float:
     """
     if text == "0":
         return 0.0
+    import re
+
+    pattern = re.compile(_DURATION_PART)
     seconds, position = 0.0, 0
-    while part := _DURATION_PART.match(text, position):
+    while part := pattern.match(text, position):
         seconds += float(part[1]) * _SECONDS_PER_UNIT[part[2]]
         position = part.end()
     if position == 0 or position != len(text):
@@ -49,8 +53,10 @@ def parse_share(text: str) -> float:
     Raises:
         UnitError: it is not a number, or lies outside.
     """
+    import re
+
     number = text.removesuffix("%")
-    if _NUMBER.fullmatch(number):
+    if re.fullmatch(_NUMBER, number):
         share = float(number) / (100 if text.endswith("%") else 1)
         if 0 <= share <= 1:
             return share

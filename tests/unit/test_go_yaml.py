@@ -1,4 +1,4 @@
-"""Scalars mean what yaml.v2 says, not what PyYAML says."""
+"""Scalars mean what yaml.v2 says, not what YAML 1.1 or 1.2 says."""
 
 import contextlib
 import math

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from regsweep import config, exit_codes, keep_list, library, safety
+from regsweep import config, exit_codes, library, safety
 from regsweep.cli import arguments, progress, summary
 from regsweep.errors import ConfigurationError, DriverError, LoggingError, RegsweepError, StorageError
 
@@ -79,7 +79,7 @@ class _Run:
             _say([f"warning: ignoring further arguments: {' '.join(options.ignored_arguments)}"])
         warnings = list(summary.configuration_warnings(registry, options.min_age))
         _say(f"warning: {warning}" for warning in warnings)
-        keep = keep_list.read(options.keep_list) if options.keep_list is not None else []
+        keep = self._read_keep_list()
         store = library.open_config(registry, jobs=options.jobs)
         self._begin_report(registry.path, store.root, keep, warnings)
 
@@ -108,6 +108,13 @@ class _Run:
             code = exit_codes.REFUSED if refused else exit_codes.DONE_WITH_DAMAGE if damaged else exit_codes.DONE
             return self._end_report("refused" if refused else "dry-run", code)
         return self._remove(marks, damaged=damaged)
+
+    def _read_keep_list(self) -> list[str]:
+        if self._options.keep_list is None:
+            return []
+        from regsweep import keep_list
+
+        return keep_list.read(self._options.keep_list)
 
     def _remove(self, marks: library.Marks, *, damaged: bool) -> int:
         eligible_blobs = marks.eligible_blob_count  # fewer afterwards, where a pointer could not be removed

@@ -11,6 +11,7 @@ mod remove;
 mod store;
 mod synthetic;
 mod wait;
+mod yaml;
 
 use pyo3::prelude::*;
 
@@ -30,6 +31,8 @@ mod _core {
     use crate::store::Store;
     #[pymodule_export]
     use crate::synthetic::generate_store;
+    #[pymodule_export]
+    use crate::yaml::{YamlSyntaxError, compose_yaml};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
