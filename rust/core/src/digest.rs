@@ -10,6 +10,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use faster_hex::{hex_decode, hex_encode};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 /// A digest algorithm that registries store content under.
@@ -95,13 +96,13 @@ impl Digest {
             return None;
         }
         let mut bytes = [0; 64];
-        let mut valid = true;
-        // Eight bytes at a time, without branches: the compiler makes vector code of it. Every listed blob and
-        // link comes through here.
-        for (bytes, hex) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(hex.as_chunks::<16>().0) {
-            valid &= decode_hex(hex, bytes);
+        hex_decode(hex, &mut bytes[..length]).ok()?;
+        // The decoder takes capitals, a registry does not. All are looked at, for that makes vector code.
+        let capitals = hex.iter().fold(false, |capitals, digit| capitals | digit.is_ascii_uppercase());
+        if capitals {
+            return None;
         }
-        valid.then_some(Self { algorithm, bytes })
+        Some(Self { algorithm, bytes })
     }
 
     /// A digest from its text, which must be nothing but the digest (no newline).
@@ -160,37 +161,8 @@ impl Digest {
 pub fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + bytes.len() * 2, 0);
-    for (pair, &byte) in out[start..].chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&HEX_PAIRS[byte as usize]);
-    }
+    hex_encode(bytes, &mut out[start..]).expect("there is room for two digits a byte");
 }
-
-/// Decodes sixteen lower-case hex digits; false if one of them is none.
-fn decode_hex(hex: &[u8; 16], bytes: &mut [u8; 8]) -> bool {
-    let mut values = [0u8; 16];
-    let mut invalid = 0u8;
-    for (value, &digit) in values.iter_mut().zip(hex) {
-        let number = digit.wrapping_sub(b'0');
-        let letter = digit.wrapping_sub(b'a');
-        *value = if number < 10 { number } else { letter.wrapping_add(10) };
-        invalid |= u8::from(number >= 10) & u8::from(letter >= 6);
-    }
-    for (byte, pair) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
-        *byte = pair[0] << 4 | pair[1] & 0x0f;
-    }
-    invalid == 0
-}
-
-const HEX_PAIRS: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut table = [[0; 2]; 256];
-    let mut value = 0;
-    while value < 256 {
-        table[value] = [digits[value >> 4], digits[value & 15]];
-        value += 1;
-    }
-    table
-};
 
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {

@@ -37,10 +37,10 @@ pub struct FsStore {
 /// waiting: measured (see `docs/benchmarks.md`), a few are best and many are worse than one.
 const REMOVING_THREADS: usize = 4;
 
-/// Threads used when the caller names no number: the disk is kept busy on a cold cache, and the cost of switching
-/// stays small on a warm one.
+/// Threads used when the caller names no number: enough to keep a disk busy on a cold cache, where even two cores
+/// gain from 32 (`docs/benchmarks.md`). On a warm one most of them are never started.
 pub fn default_jobs() -> usize {
-    (cores() * 4).min(32)
+    (cores() * 4).clamp(32, 64)
 }
 
 /// What a thread keeps from item to item. The buffer grows to what was needed; there is one per thread.
