@@ -1,4 +1,4 @@
-//! Times the phases of a dry run on a store: `cargo run --release --example phases -- ROOT [-m] [JOBS]`.
+//! Times the phases of a dry run on a store, with the peak of memory so far: `cargo run --release --example phases -- ROOT [-m] [JOBS]`.
 #![allow(clippy::print_stdout)]
 
 use std::sync::Arc;
@@ -20,20 +20,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut lap = || std::mem::replace(&mut begin, Instant::now()).elapsed();
     let store = FsStore::open(root.as_ref(), jobs)?;
     let catalog = Arc::new(scan(&store, SystemTime::now(), &control)?);
-    let scanned = lap();
+    let scanned = (lap(), peak_mib());
     let options = Options { delete_untagged: !flags.is_empty(), ..Options::default() };
     let marks = mark(&store, catalog, options, &control)?;
-    let marked = lap();
+    let marked = (lap(), peak_mib());
     write(&marks, Format::Three, &mut std::io::sink())?;
-    let written = lap();
+    let written = (lap(), peak_mib());
     println!(
-        "scan {:?}, mark {:?}, lines {:?}; {} blobs, {} marked, {} eligible",
-        scanned,
-        marked,
-        written,
+        "scan {:.2?} ({} MiB), mark {:.2?} ({} MiB), lines {:.2?} ({} MiB); {} blobs, {} marked, {} eligible",
+        scanned.0,
+        scanned.1,
+        marked.0,
+        marked.1,
+        written.0,
+        written.1,
         marks.blobs.stored_count,
         marks.marked_count,
         marks.blobs.len()
     );
     Ok(())
+}
+
+/// The process's peak of resident memory so far.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1024
 }

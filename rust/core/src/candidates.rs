@@ -37,23 +37,15 @@ pub struct Blobs {
 }
 
 impl PrefixBlobs {
-    const fn new(algorithm: Algorithm, prefix: u8) -> Self {
-        Self { prefix, digests: PackedDigests::new(algorithm), sizes_bytes: Vec::new() }
-    }
-
-    fn push(&mut self, digest: &Digest, size_bytes: u64) {
-        self.digests.push(digest);
-        self.sizes_bytes.push(size_bytes);
-    }
-
-    fn without_live(self, live: &LiveSet) -> Self {
-        let mut dead = Self::new(self.digests.algorithm(), self.prefix);
-        for (digest, &size_bytes) in self.digests.iter().zip(&self.sizes_bytes) {
-            if !live.contains(&digest) {
-                dead.push(&digest, size_bytes);
-            }
-        }
-        dead
+    /// Keeps those for which `keep` holds, given their index and digest.
+    fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
+        let mut kept = Vec::with_capacity(self.sizes_bytes.len());
+        self.digests.retain(|index, digest| {
+            let keeps = keep(index, digest);
+            kept.extend(keeps.then(|| self.sizes_bytes[index]));
+            keeps
+        });
+        self.sizes_bytes = kept;
     }
 }
 
@@ -80,8 +72,10 @@ impl Blobs {
 
     /// Takes out what is live by now.
     pub(crate) fn spare_live(&mut self, live: &LiveSet) {
-        let all = std::mem::take(&mut self.eligible).into_iter().map(|blobs| blobs.without_live(live));
-        self.eligible = all.filter(|blobs| !blobs.digests.is_empty()).collect();
+        for blobs in &mut self.eligible {
+            blobs.retain(|_, digest| !live.contains(digest));
+        }
+        self.eligible.retain(|blobs| !blobs.digests.is_empty());
     }
 }
 
@@ -128,34 +122,43 @@ pub(crate) fn find(
         Ok(())
     })?;
     let mut blobs = Blobs::default();
-    let mut eligible = Vec::new();
     let mut dead = Vec::new();
-    for ((key, (algorithm, prefix)), mut found) in directories.into_iter().zip(prefixes).zip(listed) {
+    for ((key, (_, prefix)), mut found) in directories.into_iter().zip(prefixes).zip(listed) {
         blobs.stored_count += found.stored_count;
         Control::count(&control.counters.blobs, found.stored_count % COUNTED);
         notes.append(&mut found.notes);
         if let Some(mut digests) = found.digests {
             digests.sort();
             digests.shrink();
-            dead.push((key, digests));
-            eligible.push(PrefixBlobs::new(algorithm, prefix));
+            dead.push((prefix, key, digests));
         }
     }
+    let mut sizes_bytes: Vec<Vec<u64>> = dead.iter().map(|(.., digests)| Vec::with_capacity(digests.len())).collect();
+    let mut spared: Vec<Vec<usize>> = vec![Vec::new(); dead.len()];
     let mut young = Vec::new();
-    let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(key, digests)| (key.clone(), digests)).collect();
+    let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(_, key, digests)| (key.clone(), digests)).collect();
     stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
-        let Some(stat) = stat else {
-            blobs.stored_count -= 1;
-            notes.push(Note { key: layout::blob(&digest), reason: "a blob's directory without data" });
-            return;
-        };
-        if stat.modified >= cutoff {
-            young.push((digest, stat.size_bytes));
-        } else {
-            eligible[index].push(&digest, stat.size_bytes);
+        match stat {
+            None => {
+                blobs.stored_count -= 1;
+                notes.push(Note { key: layout::blob(&digest), reason: "a blob's directory without data" });
+                spared[index].push(sizes_bytes[index].len());
+            }
+            Some(stat) if stat.modified >= cutoff => {
+                young.push((digest, stat.size_bytes));
+                spared[index].push(sizes_bytes[index].len());
+            }
+            Some(_) => {}
         }
+        sizes_bytes[index].push(stat.map_or(0, |stat| stat.size_bytes));
     })?;
-    blobs.eligible = eligible;
-    blobs.eligible.retain(|blobs| !blobs.digests.is_empty());
+    drop(places);
+    for (((prefix, _, digests), sizes_bytes), spared) in dead.into_iter().zip(sizes_bytes).zip(spared) {
+        let mut eligible = PrefixBlobs { prefix, digests, sizes_bytes };
+        if !spared.is_empty() {
+            eligible.retain(|index, _| spared.binary_search(&index).is_err());
+        }
+        blobs.eligible.extend((!eligible.digests.is_empty()).then_some(eligible));
+    }
     Ok((blobs, young))
 }

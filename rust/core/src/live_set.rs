@@ -116,6 +116,17 @@ fn place(fingerprint: u64, multiplier: u64, slots: usize) -> usize {
         .expect("below the number of slots")
 }
 
+/// Digests to be added together: one shard after the other, which is several times faster than in any order.
+#[derive(Debug, Default)]
+pub struct Batch(Vec<(u8, u64)>);
+
+impl Batch {
+    /// Adds a digest to what is to be added.
+    pub fn push(&mut self, digest: &Digest) {
+        self.0.push((digest.prefix(), fingerprint(digest)));
+    }
+}
+
 /// One shard, locked for looking up many digests that share their first byte.
 pub struct View<'a> {
     shard: RwLockReadGuard<'a, Shard>,
@@ -150,6 +161,22 @@ impl LiveSet {
         let mut shard =
             self.shards[usize::from(digest.prefix())].write().expect("no thread panics while it adds to a shard");
         shard.insert(fingerprint(digest), self.multiplier)
+    }
+
+    /// Adds a batch, and leaves it empty.
+    ///
+    /// # Panics
+    /// When a thread panicked while adding to one of the shards.
+    pub fn insert_batch(&self, batch: &mut Batch) {
+        batch.0.sort_unstable_by_key(|&(prefix, _)| prefix);
+        for alike in batch.0.chunk_by(|one, other| one.0 == other.0) {
+            let shard = &self.shards[usize::from(alike[0].0)];
+            let mut shard = shard.write().expect("no thread panics while it adds to a shard");
+            for &(_, fingerprint) in alike {
+                shard.insert(fingerprint, self.multiplier);
+            }
+        }
+        batch.0.clear();
     }
 
     /// The members that share a first byte.
@@ -194,7 +221,8 @@ impl LiveSet {
         }
     }
 
-    fn views(&self) -> impl Iterator<Item = View<'_>> {
+    /// Views of all members, by first byte. While they exist nothing can be added.
+    pub fn views(&self) -> impl Iterator<Item = View<'_>> {
         (0..=255).map(|prefix| self.view(prefix))
     }
 }
@@ -220,6 +248,22 @@ mod tests {
         }
         assert_eq!(set.len(), 20_000);
         assert_eq!((20_000..60_000).filter(|&number| set.contains(&digest(number))).count(), 0);
+    }
+
+    #[test]
+    fn a_batch_adds_what_single_digests_add() {
+        let (one, other) = (LiveSet::default(), LiveSet::default());
+        let mut batch = Batch::default();
+        for number in 0..10_000 {
+            one.insert(&digest(number % 7_000));
+            batch.push(&digest(number % 7_000));
+            if number % 3_000 == 0 {
+                other.insert_batch(&mut batch);
+            }
+        }
+        other.insert_batch(&mut batch);
+        assert_eq!((one.len(), other.len()), (7_000, 7_000));
+        assert!((0..7_000).all(|number| other.contains(&digest(number))));
     }
 
     #[test]

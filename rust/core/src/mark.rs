@@ -25,7 +25,7 @@ use crate::candidates::{self, Blobs};
 use crate::catalog::{Catalog, Note, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
-use crate::live_set::LiveSet;
+use crate::live_set::{Batch, LiveSet};
 use crate::manifests::{ManifestId, Manifests, State};
 use crate::parallel::{cores, for_each};
 use crate::progress::Control;
@@ -200,8 +200,11 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
     }
     layers::keep_all(store, &catalog, &damage.kept_whole, &live, control)?;
     mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
+    let reached = live.len();
     let layer_links = layers::find(store, &catalog, cutoff, &live, control)?;
-    mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
+    if live.len() > reached {
+        mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
+    }
     let layer_links = layer_links.without_live(&live);
     drop(manifests);
     let (mut blobs, young) = candidates::find(store, &catalog, &live, cutoff, &mut notes, control)?;
@@ -303,19 +306,20 @@ fn mark_reached(
 fn mark_leaves(manifests: &Manifests, closure: &Closure, live: &LiveSet, control: &Control) -> Result<()> {
     const BATCH: usize = 1024;
     let count = manifests.len();
-    for_each(cores(), count.div_ceil(BATCH), control, |batch, buffer: &mut Vec<u8>| {
-        let ids = manifests.ids().skip(batch * BATCH).take(BATCH);
+    for_each(cores(), count.div_ceil(BATCH), control, |index, (found, buffer): &mut (Batch, Vec<u8>)| {
+        let ids = manifests.ids().skip(index * BATCH).take(BATCH);
         for id in ids.filter(|&id| closure.is_live(id)) {
             if !matches!(manifests.state(id), State::Absent | State::Unread) {
-                live.insert(manifests.digest(id));
+                found.push(manifests.digest(id));
             }
             manifests.references.for_each(manifests.span(id), buffer, |reference| {
                 // A subject that is stored is live as a manifest of its own; one that is not is no blob.
                 if reference.role != crate::manifest::Role::Subject {
-                    live.insert(&reference.digest);
+                    found.push(&reference.digest);
                 }
             })?;
         }
+        live.insert_batch(found);
         Ok(())
     })
 }

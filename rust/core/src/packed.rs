@@ -51,8 +51,44 @@ impl PackedDigests {
         }
     }
 
+    /// Keeps those for which `keep` holds, given their index and digest, in their order.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
+        let length = self.algorithm.length();
+        let mut kept = 0;
+        for index in 0..self.len() {
+            let place = index * length..(index + 1) * length;
+            let digest = Digest::from_bytes(self.algorithm, &self.bytes[place.clone()]).expect("as many as packed");
+            if keep(index, &digest) {
+                self.bytes.copy_within(place, kept);
+                kept += length;
+            }
+        }
+        self.bytes.truncate(kept);
+    }
+
     /// Gives back memory that is not needed.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retaining_keeps_order_and_passes_every_digest_once() {
+        let all: Vec<Digest> = (0..100u8).map(|n| Digest::of(Algorithm::Sha384, &[n])).collect();
+        let mut packed = PackedDigests::new(Algorithm::Sha384);
+        for digest in &all {
+            packed.push(digest);
+        }
+        let mut seen = Vec::new();
+        packed.retain(|index, digest| {
+            seen.push(*digest);
+            index % 3 == 0
+        });
+        assert_eq!(seen, all);
+        assert_eq!(packed.iter().collect::<Vec<_>>(), all.iter().copied().step_by(3).collect::<Vec<_>>());
     }
 }

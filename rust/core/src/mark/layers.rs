@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
 use crate::layout::distribution as layout;
-use crate::live_set::LiveSet;
+use crate::live_set::{LiveSet, View};
 use crate::packed::PackedDigests;
 use crate::progress::Control;
 use crate::scan::{collect_listed, is_directory, stat_groups};
@@ -44,15 +44,12 @@ impl LayerLinks {
 
     /// Those that are not live.
     #[must_use]
-    pub(crate) fn without_live(self, live: &LiveSet) -> Self {
-        let dead = |links: RepositoryLinks| {
-            let mut digests = PackedDigests::new(links.digests.algorithm());
-            for digest in links.digests.iter().filter(|digest| !live.contains(digest)) {
-                digests.push(&digest);
-            }
-            (!digests.is_empty()).then_some(RepositoryLinks { repository: links.repository, digests })
-        };
-        Self(self.0.into_iter().filter_map(dead).collect())
+    pub(crate) fn without_live(mut self, live: &LiveSet) -> Self {
+        for links in &mut self.0 {
+            links.digests.retain(|_, digest| !live.contains(digest));
+        }
+        self.0.retain(|links| !links.digests.is_empty());
+        self
     }
 }
 
@@ -124,7 +121,12 @@ pub(super) fn find(
     live: &LiveSet,
     control: &Control,
 ) -> Result<LayerLinks> {
-    let dead = list(store, catalog, 0..catalog.repositories.len(), control, |digest| !live.contains(digest))?;
+    let dead = {
+        // Locked once and not for each of what may be many millions of links.
+        let views: Vec<View<'_>> = live.views().collect();
+        let is_dead = |digest: &Digest| !views[usize::from(digest.prefix())].contains(digest);
+        list(store, catalog, 0..catalog.repositories.len(), control, is_dead)?
+    };
     let directories: Vec<(Key, &PackedDigests)> = dead
         .iter()
         .map(|links| (directory(catalog, links.repository, links.digests.algorithm()), &links.digests))
