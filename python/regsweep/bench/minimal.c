@@ -4,7 +4,8 @@
  *   minimal unlink ROOT THREADS CANDIDATES     what removing those blobs comes down to
  *
  * scan: for each repository, a listing of its revisions with one look at each `link`, a read of each tag's
- * current/link, a listing of its layer links; a listing of each of the 256 blob prefixes; one open-read-close for
+ * current/link, a listing of its layer links with one look at each that leads to garbage (a young one protects its
+ * blob); a listing of each of the 256 blob prefixes; one open-read-close for
  * each distinct manifest; one statx for each candidate. All through directory handles, spread over threads by
  * repository, by 512 names of one directory, then by blob prefix: one huge repository occupies every thread, too.
  *
@@ -59,7 +60,8 @@ static _Atomic(struct portion *) portions;
 static struct digests manifests[PREFIXES];
 static pthread_mutex_t manifests_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long next_item;
-static const char link_leaf[] = "/link", tag_leaf[] = "/current/link";
+/* Two arrays, for it is the address that tells a revision's link from a layer's. */
+static const char link_leaf[] = "/link", layer_leaf[] = "/link", tag_leaf[] = "/current/link";
 
 static void die(const char *what) {
     perror(what);
@@ -131,7 +133,7 @@ static void see_name(int directory, const struct entry *entry, void *with) {
     if (!next || next->count == PORTION) {
         next = check(malloc(sizeof *next));
         *next = (struct portion){.directory = filling->directory, .leaf = filling->leaf};
-        next->names = next->end = check(malloc(PORTION * (next->leaf == link_leaf ? LINE : NAME)));
+        next->names = next->end = check(malloc(PORTION * (next->leaf == tag_leaf ? NAME : LINE)));
         next->next = portions;
         while (!atomic_compare_exchange_weak(&portions, &next->next, next))
             ;
@@ -141,20 +143,39 @@ static void see_name(int directory, const struct entry *entry, void *with) {
     next->count++;
 }
 
-static void list_names(const char *repository, const char *below, const char *leaf) {
+static int is_candidate(const char *name) {
+    int prefix = prefix_of(name);
+    long low = candidate_starts[prefix], high = candidate_starts[prefix + 1];
+    while (low < high) {
+        long middle = low + (high - low) / 2;
+        int order = memcmp(candidates + middle * LINE, name, HEX);
+        if (order == 0)
+            return 1;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
+static void see_layer(int directory, const struct entry *entry, void *with) {
+    if (strlen(entry->name) == HEX && is_candidate(entry->name))
+        see_name(directory, entry, with);
+}
+
+static void list_names(const char *repository, const char *below, const char *leaf, visitor *visit) {
     struct portion filling = {.directory = check(malloc(4096)), .leaf = leaf};
     snprintf(filling.directory, 4096, "%s/%s", repository, below);
-    list(repositories_handle, filling.directory, see_name, &filling);
+    list(repositories_handle, filling.directory, visit, &filling);
 }
 
 static int list_repository(long item) {
-    char path[4096];
     if (item >= repository_count)
         return 0;
-    list_names(repositories[item], "_manifests/revisions/sha256", link_leaf);
-    list_names(repositories[item], "_manifests/tags", tag_leaf);
-    snprintf(path, sizeof path, "%s/_layers/sha256", repositories[item]);
-    list(repositories_handle, path, NULL, NULL);
+    list_names(repositories[item], "_manifests/revisions/sha256", link_leaf, see_name);
+    list_names(repositories[item], "_manifests/tags", tag_leaf, see_name);
+    list_names(repositories[item], "_layers/sha256", layer_leaf, see_layer);
     return 1;
 }
 
@@ -174,7 +195,8 @@ static int look_at_portion(long item) {
         strcpy(stpcpy(path, name), portion->leaf);
         if (portion->leaf == tag_leaf)
             read_file(directory, path);
-        else if (statx(directory, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME, &stat) == 0)
+        else if (statx(directory, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME, &stat) == 0 &&
+                 portion->leaf == link_leaf)
             there[count++] = name;
     }
     close(directory);
