@@ -224,7 +224,11 @@ class Removed:
     def interrupted(self) -> bool: ...
 
 def remove_eligible(marks: Marks, *, progress: Callable[[Progress], None] | None = None) -> Removed:
-    """Removes what ``marks`` found eligible: pointers first, then blobs. No failure stops the rest."""
+    """Removes what ``marks`` found eligible: pointers first, then blobs. No failure stops the rest.
+
+    Raises:
+        CoreError: the history of a tag is no directory; nothing was removed.
+    """
 
 def generate_store(
     root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None
@@ -240,7 +244,13 @@ YamlNode: TypeAlias = tuple[str, int, str, Any]
 """Kind (``scalar``, ``sequence``, ``mapping``), line from 0, tag (``?``: none, and plain), and the text or children."""
 
 class YamlSyntaxError(Exception):
-    """Text that is not YAML."""
+    """Text that is not YAML.
+
+    Attributes:
+        line: where, counted from 0.
+    """
+
+    line: int
 
 def compose_yaml(text: bytes, /) -> YamlNode | None:
     """The root of the first document; ``None`` where there is none.

@@ -63,6 +63,23 @@ class UnitError(RegsweepError, ValueError):
         super().__init__(message, operation="parse", key=key)
 
 
+class PolicyError(RegsweepError):
+    """A retention policy cannot be read, or has errors.
+
+    Attributes:
+        problems: each error with its line in the file, counted from 1 (0: of the file as a whole).
+    """
+
+    def __init__(self, path: str, problems: Sequence[tuple[int, str]]) -> None:
+        places = [f"{path}:{line}" if line else path for line, _ in problems]
+        super().__init__(
+            "\n".join(f"{place}: {problem}" for place, (_, problem) in zip(places, problems, strict=True)),
+            operation="read policy",
+            key=places[0],
+        )
+        self.problems = tuple(problems)
+
+
 class StorageError(RegsweepError):
     """Scanning or marking failed; nothing was removed.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Type: TypeAlias = "str | dict[str, Any] | tuple[str, Any]"
 
 # The tag of a plain scalar without a tag, the only kind whose type yaml.v2 guesses.
-_PLAIN = "?"
+PLAIN = "?"
 # Far above any configuration, far below what an alias bomb expands to.
 _MAX_NODES = 400_000
 
@@ -147,7 +147,7 @@ class _Decoder:
 
     def _scalar(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
         _, _, tag, text = node
-        value = resolve(text) if tag == _PLAIN else _tagged(tag, text)
+        value = resolve(text) if tag == PLAIN else _tagged(tag, text)
         if value is None:
             return empty_value(type_), True
         if type_ == "any":
@@ -204,7 +204,7 @@ class _Decoder:
     def _fill(self, node: YamlNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
         children = iter(node[3])
         for key_node, value_node in zip(children, children, strict=True):
-            if key_node[0] == "scalar" and key_node[2:] == (_PLAIN, "<<"):
+            if key_node[0] == "scalar" and key_node[2:] == (PLAIN, "<<"):
                 self._merge(value_node, result, key_type, type_)
                 continue
             key, good = self.decode(key_node, key_type)
@@ -250,7 +250,7 @@ def _is_go_duration(text: str) -> bool:
         parse_duration(text.lstrip("+-"))
     except ValueError:
         return False
-    return "d" not in text  # days are ours, not Go's
+    return not {"d", "w"} & set(text)  # days and weeks are ours, not Go's
 
 
 def _tag_name(value: object) -> str:

@@ -307,7 +307,7 @@ def remove_eligible(
 
     Raises:
         GuardRefused: a guard refuses; nothing was removed.
-        StorageError: the removal could not start.
+        StorageError: a tag's history is not what the layout has there; nothing was removed.
     """
     refusals = safety.refusing(marks.refusals(overrides=overrides, max_removed_share=max_removed_share))
     if refusals:

@@ -1,7 +1,7 @@
 """Durations, sizes and shares: text to number and back.
 
 Durations are written as in Go (``90s``, ``1h30m``, ``1.5h``), because the registry's own configuration does it that
-way, and additionally in days (``7d``).
+way, and additionally in days (``7d``) and weeks (``2w``).
 
 Regular expressions are imported where they are used: most runs need none, and the import costs as much time as the
 interpreter's own start.
@@ -21,9 +21,10 @@ _SECONDS_PER_UNIT = {
     "m": 60.0,
     "h": 3600.0,
     "d": 86400.0,
+    "w": 7 * 86400.0,
 }
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
-_DURATION_PART = rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h|d)"
+_DURATION_PART = rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h|d|w)"
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -43,7 +44,7 @@ def parse_duration(text: str) -> float:
         seconds += float(part[1]) * _SECONDS_PER_UNIT[part[2]]
         position = part.end()
     if position == 0 or position != len(text):
-        raise UnitError(f"{text!r} is not a duration (examples: 90s, 30m, 24h, 7d, 1h30m)", key=text)
+        raise UnitError(f"{text!r} is not a duration (examples: 90s, 30m, 24h, 7d, 2w, 1h30m)", key=text)
     return seconds
 
 

@@ -364,6 +364,14 @@ def test_the_directory_of_a_removed_layer_link_stays_and_those_of_manifests_and_
     assert blob_path(old.digest).rsplit("/", 2)[0] in left
 
 
+@shows("written-meanwhile")
+def test_what_is_written_after_the_run_began_is_left_alone(store: Store, tmp_path: Path) -> None:
+    store.repository("app").image("layer", tag="latest")
+    pushed = store.blob("pushed when everything was marked")
+    store.age(-3600, blob_path(pushed.digest))
+    Both(store, tmp_path, 3).they_lose(pushed.digest)
+
+
 @shows("order-of-lines")
 def test_two_runs_print_the_same(store: Store, tmp_path: Path) -> None:
     for number in range(30):

@@ -217,7 +217,9 @@ def _error_lines(error: Exception, *, removing: bool) -> list[str]:
     elif isinstance(error, DriverError):
         message = f"failed to construct {error.driver} driver: {message}"
     elif isinstance(error, StorageError):
-        message = f"failed to garbage collect: {'' if removing else 'failed to mark: '}{message}"
+        # Removing ends in an error only before its first removal; everything later is counted.
+        stage = f"{message}; nothing was removed" if removing else f"failed to mark: {message}"
+        message = f"failed to garbage collect: {stage}"
     next_step = getattr(error, "next_step", "")
     return [message, *usage, *([f"hint: {next_step}"] if next_step else [])]
 

@@ -9,7 +9,7 @@ import click
 from regsweep import _core
 
 # Command to the module and the name in it that holds the click command.
-_LAZY_COMMANDS = {"bench": ("regsweep.cli.bench", "bench")}
+_LAZY_COMMANDS = {"bench": ("regsweep.cli.bench", "bench"), "policy": ("regsweep.cli.policy", "policy")}
 
 
 class LazyGroup(click.Group):

@@ -51,18 +51,19 @@ pub struct Removed {
 }
 
 /// Removes everything eligible.
-pub fn remove_eligible(store: &(impl List + Remove), marks: &mut Marks, control: &Control) -> Removed {
+///
+/// # Errors
+/// [`Kind::Layout`], with nothing removed: the histories of tags, which are listed first, are not what they should be.
+pub fn remove_eligible(store: &(impl List + Remove), marks: &mut Marks, control: &Control) -> Result<Removed> {
     let mut removed = Removed::default();
-    let outcome = remove_all(store, marks, control, &mut removed);
-    if let Err(error) = outcome {
-        if error.kind() == Kind::Cancelled {
-            removed.interrupted = true;
-        } else {
-            removed.failures.push(Failure { key: error.key().clone(), error });
-        }
+    match remove_all(store, marks, control, &mut removed) {
+        Ok(()) => {}
+        Err(error) if error.kind() == Kind::Cancelled => removed.interrupted = true,
+        Err(error) if error.kind() == Kind::Layout => return Err(error),
+        Err(error) => removed.failures.push(Failure { key: error.key().clone(), error }),
     }
     removed.failures.sort_by(|one, other| one.key.cmp(&other.key));
-    removed
+    Ok(removed)
 }
 
 fn remove_all(store: &(impl List + Remove), marks: &mut Marks, control: &Control, removed: &mut Removed) -> Result<()> {
@@ -157,7 +158,7 @@ fn remove_history(
     let mut found = Vec::new();
     match list_history(store, marks, &wanted, control) {
         Ok(all) => found = all,
-        Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+        Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Layout) => return Err(error),
         // Somewhere in there. One by one, so that it stops no more than its own repository.
         Err(_) => {
             for one in &wanted {

@@ -247,7 +247,7 @@ proptest! {
         again in 0..4usize,
     ) {
         let (reference, plain, tagged) = build(&pieces);
-        remove_eligible(&reference, &mut run(&reference, delete_untagged).unwrap(), &Control::default());
+        remove_eligible(&reference, &mut run(&reference, delete_untagged).unwrap(), &Control::default()).unwrap();
         let live = if delete_untagged { tagged } else { plain };
         prop_assert_eq!(&stored(&reference), &live);
 
@@ -255,7 +255,7 @@ proptest! {
         let mut marks = run(&store, delete_untagged).unwrap();
         let fault = Fault::Error(ErrorKind::PermissionDenied);
         let store = Faulty::new(store, script(Operation::Remove, number, again, fault));
-        let removed: Removed = remove_eligible(&store, &mut marks, &Control::default());
+        let removed: Removed = remove_eligible(&store, &mut marks, &Control::default()).unwrap();
         let store = store.inner();
         prop_assert!(stored(store).is_superset(&live));
         // Every manifest link that is still there still has its manifest.
@@ -268,7 +268,7 @@ proptest! {
         }
         let mut rest = run(store, delete_untagged).unwrap();
         prop_assert_eq!(removed.failures.is_empty(), rest.blobs.is_empty() && rest.revisions.is_empty() && rest.layer_links.is_empty());
-        remove_eligible(store, &mut rest, &Control::default());
+        remove_eligible(store, &mut rest, &Control::default()).unwrap();
         prop_assert_eq!(stored(store), live);
         prop_assert_eq!(store.files(), reference.files());
     }

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use regsweep_core::remove;
 
+use crate::errors::exception;
 use crate::marks::Marks;
 use crate::wait::run;
 
@@ -45,6 +46,7 @@ pub(crate) fn remove_eligible(
     if let Some(error) = interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)) {
         return Err(error);
     }
+    let removed = removed.map_err(|error| exception(py, &error, None))?;
     let failure =
         |failure: &remove::Failure| RemovalFailure { key: failure.key.to_string(), error: failure.error.to_string() };
     Ok(Removed {

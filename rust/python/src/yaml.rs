@@ -29,7 +29,7 @@ pub(crate) fn compose_yaml<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option
     let mut open: Vec<Bound<'py, PyList>> = Vec::new();
     let mut root = None;
     loop {
-        let Event { data, start_mark, .. } = parser.parse().map_err(|error| syntax_error(&error))?;
+        let Event { data, start_mark, .. } = parser.parse().map_err(|error| syntax_error(py, &error))?;
         let (anchor, node, children) = match data {
             EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
                 let tag = tag.as_deref().unwrap_or(if plain_implicit { PLAIN } else { STRING });
@@ -47,7 +47,7 @@ pub(crate) fn compose_yaml<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option
             }
             EventData::Alias { anchor } => {
                 let found = anchors.get(&anchor).cloned();
-                let unknown = || YamlSyntaxError::new_err(format!("yaml: unknown anchor '{anchor}' referenced"));
+                let unknown = || exception(py, format!("yaml: unknown anchor '{anchor}' referenced"), start_mark.line);
                 (None, found.ok_or_else(unknown)?, None)
             }
             EventData::SequenceEnd | EventData::MappingEnd => {
@@ -69,7 +69,14 @@ pub(crate) fn compose_yaml<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option
     }
 }
 
-fn syntax_error(error: &libyaml_safer::Error) -> PyErr {
-    let place = error.problem_mark().map(|mark| format!("line {}: ", mark.line + 1)).unwrap_or_default();
-    YamlSyntaxError::new_err(format!("yaml: {place}{}", error.problem()))
+fn syntax_error(py: Python<'_>, error: &libyaml_safer::Error) -> PyErr {
+    match error.problem_mark() {
+        Some(mark) => exception(py, format!("yaml: line {}: {}", mark.line + 1, error.problem()), mark.line),
+        None => exception(py, format!("yaml: {}", error.problem()), 0),
+    }
+}
+
+fn exception(py: Python<'_>, message: String, line: u64) -> PyErr {
+    let exception = YamlSyntaxError::new_err(message);
+    exception.value(py).setattr("line", line).err().unwrap_or(exception)
 }
