@@ -149,11 +149,30 @@ impl Digest {
         self.push_hex(out);
     }
 
-    /// The hex, without the algorithm.
-    pub fn hex(&self) -> String {
-        let mut out = Vec::with_capacity(self.algorithm.length() * 2);
-        self.push_hex(&mut out);
-        String::from_utf8(out).expect("hex is ASCII")
+    /// The hex, without the algorithm: the name of the digest's directory.
+    pub fn hex(&self) -> Hex {
+        let mut hex = Hex { digits: [0; 128], length: self.algorithm.length() * 2 };
+        hex_encode(self.bytes(), &mut hex.digits[..hex.length]).expect("there is room for two digits a byte");
+        hex
+    }
+}
+
+/// The hex of a digest. Needs no allocation: there are as many as blobs.
+#[derive(Clone, Copy)]
+pub struct Hex {
+    digits: [u8; 128],
+    length: usize,
+}
+
+impl AsRef<[u8]> for Hex {
+    fn as_ref(&self) -> &[u8] {
+        &self.digits[..self.length]
+    }
+}
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(self.as_ref()).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -121,15 +121,8 @@ enum Outcome {
 
 /// One group of all links `<directory>/<hex>/link`, whatever their number: two threads in one directory only get
 /// into each other's way when they remove.
-fn link_group(directory: Key, digests: impl IntoIterator<Item = Digest>) -> Group {
-    let mut names = Names::default();
-    let mut hex = Vec::new();
-    for digest in digests {
-        hex.clear();
-        digest.push_hex(&mut hex);
-        names.push(&hex);
-    }
-    Group { directory, names, leaf: layout::LINK }
+fn link_group<'a>(directory: Key, digests: impl IntoIterator<Item = &'a Digest>) -> Group {
+    Group { directory, names: digests.into_iter().map(Digest::hex).collect(), leaf: layout::LINK }
 }
 
 /// The eligible manifests by repository.
@@ -227,7 +220,7 @@ fn list_history(store: &impl List, marks: &Marks, wanted: &[Wanted], control: &C
     Ok(found
         .map(|(((repository, _), key, _), digests)| History {
             repository: *repository,
-            group: link_group(key, digests.iter().copied()),
+            group: link_group(key, &digests),
             digests,
         })
         .collect())
@@ -250,7 +243,7 @@ fn remove_revisions(
         for ids in ids.chunk_by(|&one, &other| manifests.digest(one).algorithm() == manifests.digest(other).algorithm())
         {
             let directory = revisions.join(manifests.digest(ids[0]).algorithm().name());
-            groups.push(link_group(directory, ids.iter().map(|&id| *manifests.digest(id))));
+            groups.push(link_group(directory, ids.iter().map(|&id| manifests.digest(id))));
             members.push((repository, ids.to_vec()));
         }
     }
@@ -273,7 +266,7 @@ fn remove_layer_links(store: &impl Remove, marks: &Marks, control: &Control, rem
         let dead: Vec<Digest> = links.digests.iter().filter(|digest| !marks.live.contains(digest)).collect();
         if !dead.is_empty() {
             let directory = marks.layer_directory(links.repository, links.digests.algorithm());
-            groups.push(link_group(directory, dead.iter().copied()));
+            groups.push(link_group(directory, &dead));
             members.push(dead);
         }
     }
@@ -297,16 +290,13 @@ fn remove_blobs(store: &impl Remove, marks: &Marks, control: &Control, removed: 
     let mut prefixes = marks.blobs.eligible.iter().peekable();
     while let Some(blobs) = prefixes.next() {
         let mut names = Names::default();
-        let mut hex = Vec::new();
         let mut sizes_bytes = Vec::new();
         for (digest, &size) in blobs.digests.iter().zip(&blobs.sizes_bytes) {
             if marks.live.contains(&digest) {
                 removed.kept_behind_failures += 1;
                 continue;
             }
-            hex.clear();
-            digest.push_hex(&mut hex);
-            names.push(&hex);
+            names.push(digest.hex().as_ref());
             sizes_bytes.push(size);
         }
         held += names.len();

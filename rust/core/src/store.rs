@@ -193,6 +193,16 @@ impl Names {
     }
 }
 
+impl<Name: AsRef<[u8]>> FromIterator<Name> for Names {
+    fn from_iter<Iter: IntoIterator<Item = Name>>(names: Iter) -> Self {
+        let mut packed = Self::default();
+        for name in names {
+            packed.push(name.as_ref());
+        }
+        packed
+    }
+}
+
 /// Files alike in place: `<directory>/<name>/<leaf>` for every name.
 ///
 /// That is the shape of everything in a registry's tree, and it lets a filesystem open the directory once.
@@ -216,14 +226,14 @@ impl Group {
     }
 
     /// Cuts `names` of one directory into groups of at most [`Group::SIZE`].
-    pub fn split<'a>(directory: &Key, leaf: &'static str, names: impl IntoIterator<Item = &'a [u8]>) -> Vec<Self> {
+    pub fn split(directory: &Key, leaf: &'static str, names: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
         for name in names {
             if groups.last().is_none_or(|group| group.names.len() >= Self::SIZE) {
                 groups.push(Self { directory: directory.clone(), names: Names::default(), leaf });
             }
             if let Some(group) = groups.last_mut() {
-                group.names.push(name);
+                group.names.push(name.as_ref());
             }
         }
         groups

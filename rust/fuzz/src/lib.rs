@@ -41,7 +41,7 @@ pub fn link(content: &[u8]) {
     if let Some(digest) = digest {
         assert_eq!(digest.to_string().as_bytes(), content);
         assert_eq!(Digest::from_bytes(digest.algorithm(), digest.bytes()), Some(digest));
-        assert_eq!(Digest::from_hex(digest.algorithm(), digest.hex().as_bytes()), Some(digest));
+        assert_eq!(Digest::from_hex(digest.algorithm(), digest.hex().as_ref()), Some(digest));
     }
     if let Ok(text) = str::from_utf8(content) {
         assert_eq!(Digest::from_str(text).ok(), digest);

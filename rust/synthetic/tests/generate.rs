@@ -95,7 +95,7 @@ fn manifests_and_configs_hash_to_their_names() {
     for (name, (_, content)) in tree(root.path()) {
         if name.ends_with("/data") && content.first() == Some(&b'{') {
             let hex = name.rsplit('/').nth(1).unwrap();
-            assert_eq!(Digest::of(Algorithm::Sha256, &content).hex(), hex);
+            assert_eq!(Digest::of(Algorithm::Sha256, &content).hex().to_string(), hex);
             documents += 1;
         }
     }

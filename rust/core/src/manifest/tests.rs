@@ -446,7 +446,7 @@ fn scan_finds_digests_wherever_they_stand() {
     assert_eq!(scan(&format!(r"sha256\u003a{}", &a.hex())), expected[..1]);
     // An escaped backslash lends nothing to what follows it.
     assert_eq!(scan(&format!(r"\\u0073ha256:{}", &a.hex())), []);
-    assert_eq!(scan(&format!("sha256:{}", a.hex().to_uppercase())), []);
+    assert_eq!(scan(&format!("sha256:{}", a.hex().to_string().to_uppercase())), []);
     assert_eq!(scan(&a.to_string()[..70]), []);
     assert_eq!(scan(r"\"), []);
     assert_eq!(scan(r"\u007"), []);

@@ -116,8 +116,7 @@ pub(crate) fn stat_groups(
         let mut digests = digests.iter().peekable();
         while digests.peek().is_some() {
             let some: Vec<Digest> = digests.by_ref().take(Group::SIZE).collect();
-            let hexes: Vec<String> = some.iter().map(Digest::hex).collect();
-            groups.extend(Group::split(directory, leaf, hexes.iter().map(String::as_bytes)));
+            groups.extend(Group::split(directory, leaf, some.iter().map(Digest::hex)));
             owners.push((index, some));
             if groups.len() >= PORTION {
                 flush(&mut groups, &mut owners)?;

@@ -39,8 +39,7 @@ fn add_hex(parent: &Key, algorithm: Algorithm, entry: Entry<'_>, hexes: &mut Hex
 
 /// Groups the files `<directory>/<hex>/<leaf>` of some digests of one algorithm.
 fn hex_groups(directory: &Key, digests: &[Digest]) -> Vec<Group> {
-    let hexes: Vec<String> = digests.iter().map(Digest::hex).collect();
-    Group::split(directory, layout::LINK, hexes.iter().map(String::as_bytes))
+    Group::split(directory, layout::LINK, digests.iter().map(Digest::hex))
 }
 
 /// Reads all links of all repositories.

@@ -5,7 +5,7 @@
 //! match is read again (it may just be being written) and then taken for damaged. A blob that is not found must be
 //! missing from its directory's listing too.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::bulk::{changed, collect};
@@ -106,15 +106,15 @@ fn read_all(
     attempt: Attempt,
     control: &Control,
 ) -> Result<Answers> {
-    let mut ids = ids.to_vec();
-    ids.sort_unstable_by(|&one, &other| manifests.digest(one).cmp(manifests.digest(other)));
+    let mut by_prefix: BTreeMap<(Algorithm, u8), Vec<ManifestId>> = BTreeMap::new();
+    for &id in ids {
+        let digest = manifests.digest(id);
+        by_prefix.entry((digest.algorithm(), digest.prefix())).or_default().push(id);
+    }
     let mut groups = Vec::new();
     let mut members: Vec<&[ManifestId]> = Vec::new();
-    let prefix = |id: &ManifestId| (manifests.digest(*id).algorithm(), manifests.digest(*id).prefix());
-    for alike in ids.chunk_by(|one, other| prefix(one) == prefix(other)) {
-        let (algorithm, byte) = prefix(&alike[0]);
-        let hexes: Vec<String> = alike.iter().map(|&id| manifests.digest(id).hex()).collect();
-        let names = hexes.iter().map(String::as_bytes);
+    for (&(algorithm, byte), alike) in &by_prefix {
+        let names = alike.iter().map(|&id| manifests.digest(id).hex());
         groups.extend(Group::split(&layout::blob_prefix(algorithm, byte), layout::DATA, names));
         members.extend(alike.chunks(Group::SIZE));
     }
