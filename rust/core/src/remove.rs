@@ -281,7 +281,7 @@ fn remove_layer_links(store: &impl Remove, marks: &Marks, control: &Control, rem
 }
 
 /// Names held at once while blobs are removed.
-const PORTION: usize = 64 * 1024;
+const PORTION: usize = 32 * 1024;
 
 fn remove_blobs(store: &impl Remove, marks: &Marks, control: &Control, removed: &mut Removed) -> Result<()> {
     let mut groups: Vec<Group> = Vec::new();
