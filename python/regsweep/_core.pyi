@@ -7,7 +7,7 @@ exception raised in one stops the operation.
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, final
 
 __all__ = [
     "BrokenImage",
@@ -240,9 +240,6 @@ def generate_store(
         OSError: the root is not empty, or something cannot be written.
     """
 
-YamlNode: TypeAlias = tuple[str, int, str, Any]
-"""Kind (``scalar``, ``sequence``, ``mapping``), line from 0, tag (``?``: none, and plain), and the text or children."""
-
 class YamlSyntaxError(Exception):
     """Text that is not YAML.
 
@@ -252,10 +249,12 @@ class YamlSyntaxError(Exception):
 
     line: int
 
-def compose_yaml(text: bytes, /) -> YamlNode | None:
+def compose_yaml(text: bytes, /) -> tuple[str, int, str, Any] | None:
     """The root of the first document; ``None`` where there is none.
 
-    A mapping's children are its keys and values in turn. An alias is the very object that it stands for.
+    A node is its kind (``scalar``, ``sequence``, ``mapping``), line from 0, tag (``?``: none, and plain), and its text
+    or the list of its children; a mapping's are its keys and values in turn. An alias is the very object that it
+    stands for.
 
     Raises:
         YamlSyntaxError: it is not YAML; worded as yaml.v2 does.

@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from regsweep._core import YamlNode
-
+    # What ``_core.compose_yaml`` makes: kind, line from 0, tag, text or children.
+    YamlNode: TypeAlias = tuple[str, int, str, Any]
     Type: TypeAlias = "str | dict[str, Any] | tuple[str, Any]"
 
 # The tag of a plain scalar without a tag, the only kind whose type yaml.v2 guesses.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from regsweep import _core, go_yaml
 
 if TYPE_CHECKING:
-    from regsweep._core import YamlNode
+    from regsweep.go_yaml import YamlNode
 
 Path: TypeAlias = tuple[str | int, ...]
 

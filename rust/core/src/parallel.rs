@@ -56,7 +56,8 @@ impl Queue {
     ) {
         let Some(mut index) = self.take() else { return };
         if more > 0 && self.next.load(Ordering::Relaxed) < self.count {
-            scope.spawn(move || self.drain(scope, more - 1, work));
+            // Where no more threads are to be had (a container's limit), those that run do the work.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || self.drain(scope, more - 1, work));
         }
         let mut scratch = Scratch::default();
         loop {
