@@ -84,9 +84,7 @@ class Session:
             self._comparison.dry_runs(root, cold=True)
 
     def _run_in_image(self, size_gib: int, blocks: int, *, cold: bool, untagged: bool, sweeps: int) -> None:
-        # As many as fit: the generator cannot say beforehand how many blobs a shape comes to.
-        inodes = min(size_gib << 18, 32_000_000)
-        image = stores.Image(self._work / "image", size_gib=size_gib, inodes=inodes, blocks=blocks)
+        image = stores.Image(self._work / "image", size_gib=size_gib, blocks=blocks)
         point = self._work / "mounted"
         with stores.mounted(image.path, point):
             self._dry_runs(point / "store", cold=cold, untagged=untagged)

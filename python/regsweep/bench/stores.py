@@ -41,11 +41,13 @@ class Image:
 
     Args:
         path: the image file; a sparse one of ``size_gib``.
-        blocks: bytes a block. Small ones make room: a store is millions of directories of a few bytes.
+        blocks: bytes a block. Small ones make room: a store is millions of directories of a few bytes. Of 4096 bytes
+            there is an inode for each, of smaller ones an inode for each 2048 bytes.
     """
 
-    def __init__(self, path: Path, *, size_gib: int, inodes: int, blocks: int = 4096) -> None:
+    def __init__(self, path: Path, *, size_gib: int, blocks: int = 4096) -> None:
         self.path = path
+        inodes = (size_gib << 30) // max(blocks, 2048)
         with path.open("wb") as file:
             file.truncate(size_gib << 30)
         command = ["mkfs.ext4", "-q", "-F", "-b", str(blocks), "-N", str(inodes), "-m", "0", str(path)]

@@ -134,8 +134,9 @@ def run(
         reference_runs=reference_runs,
         log=lambda line: click.echo(line, err=True),
     )
-    # Images are to be unmounted, whatever ends this.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Images are to be unmounted, whatever ends this. (Shells let what they start in the background ignore SIGINT.)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     sweeps = sweep_runs if sweep else 0
     try:
         session.run(image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, sweeps=sweeps)
