@@ -25,18 +25,29 @@ if TYPE_CHECKING:
         RegsweepError,
         StorageError,
         UnitError,
+        UnknownNameError,
     )
     from regsweep.keep_list import read as read_keep_list
     from regsweep.library import (
         BrokenImage,
         Catalog,
+        Chain,
+        ChainStep,
         Damage,
+        DigestExplanation,
+        Keeper,
         Marks,
         Note,
         Progress,
         RemovalFailure,
         Removed,
+        RepositoryExplanation,
+        RepositoryUsage,
         Store,
+        TagExplanation,
+        TagPart,
+        TagUsage,
+        Usage,
         remove_eligible,
     )
     from regsweep.library import open_store as open
@@ -46,11 +57,15 @@ __all__ = [
     "GUARDS",
     "BrokenImage",
     "Catalog",
+    "Chain",
+    "ChainStep",
     "ConfigurationError",
     "Damage",
+    "DigestExplanation",
     "DriverError",
     "GuardRefused",
     "KeepListError",
+    "Keeper",
     "Marks",
     "Note",
     "Progress",
@@ -59,9 +74,16 @@ __all__ = [
     "RegsweepError",
     "RemovalFailure",
     "Removed",
+    "RepositoryExplanation",
+    "RepositoryUsage",
     "StorageError",
     "Store",
+    "TagExplanation",
+    "TagPart",
+    "TagUsage",
     "UnitError",
+    "UnknownNameError",
+    "Usage",
     "__version__",
     "open",
     "read_keep_list",
@@ -69,7 +91,8 @@ __all__ = [
 ]
 
 _ERRORS = (
-    "ConfigurationError DriverError GuardRefused KeepListError RegsweepError StorageError UnitError".split()  # noqa: SIM905
+    "ConfigurationError DriverError GuardRefused KeepListError RegsweepError StorageError UnitError "  # noqa: SIM905
+    "UnknownNameError".split()
 )
 # Public name to the module that has it, and its name there.
 _HOMES = {

@@ -5,25 +5,39 @@ Every call that does I/O releases the interpreter lock and answers Ctrl-C (``Key
 exception raised in one stops the operation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
 __all__ = [
     "BrokenImage",
     "Catalog",
+    "Chain",
+    "ChainStep",
+    "Chains",
     "CoreError",
     "Damage",
+    "DigestExplanation",
+    "Keeper",
     "Marks",
     "Note",
     "Progress",
     "RemovalFailure",
     "Removed",
+    "RepositoryExplanation",
+    "RepositoryUsage",
     "Store",
+    "TagExplanation",
+    "TagPart",
+    "TagUsage",
+    "Unresolved",
+    "Usage",
     "YamlSyntaxError",
     "__version__",
     "compose_yaml",
+    "explain",
     "generate_store",
+    "measure_usage",
     "remove_eligible",
 ]
 
@@ -228,6 +242,314 @@ def remove_eligible(marks: Marks, *, progress: Callable[[Progress], None] | None
 
     Raises:
         CoreError: the history of a tag is no directory; nothing was removed.
+    """
+
+@final
+class RepositoryUsage:
+    """What a repository takes, or a group of repositories whose names begin alike."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def repository_count(self) -> int: ...
+    @property
+    def tag_count(self) -> int: ...
+    @property
+    def manifest_count(self) -> int:
+        """Distinct manifests that it reaches."""
+    @property
+    def blob_count(self) -> int:
+        """Distinct stored blobs that it reaches, manifests among them."""
+    @property
+    def total_bytes(self) -> int: ...
+    @property
+    def unique_blob_count(self) -> int: ...
+    @property
+    def unique_bytes(self) -> int:
+        """What no other repository (outside the group) reaches: removing this one would free it, apart from ages."""
+    @property
+    def shared_bytes(self) -> int: ...
+    @property
+    def damaged(self) -> bool:
+        """Whether something in it could not be understood, so that everything that it links counts."""
+
+@final
+class TagUsage:
+    """What a tag takes, or all of a repository that no tag of it reaches."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def tag(self) -> str | None:
+        """``None`` for what is untagged."""
+    @property
+    def digest(self) -> str | None:
+        """What the tag points to; ``None`` where that is not known, and for what is untagged."""
+    @property
+    def manifest_count(self) -> int: ...
+    @property
+    def blob_count(self) -> int: ...
+    @property
+    def total_bytes(self) -> int: ...
+    @property
+    def unique_blob_count(self) -> int: ...
+    @property
+    def unique_bytes(self) -> int:
+        """What no other tag of the registry and no untagged manifest reaches."""
+    @property
+    def shared_bytes(self) -> int: ...
+
+@final
+class Usage:
+    """What everything takes. Stored is what is reached, garbage or spared."""
+
+    @property
+    def stored_blob_count(self) -> int: ...
+    @property
+    def stored_bytes(self) -> int: ...
+    @property
+    def reached_blob_count(self) -> int: ...
+    @property
+    def reached_bytes(self) -> int:
+        """What some repository reaches."""
+    @property
+    def garbage_blob_count(self) -> int: ...
+    @property
+    def garbage_bytes(self) -> int:
+        """What a collection by these marks would remove."""
+    @property
+    def spared_blob_count(self) -> int: ...
+    @property
+    def spared_bytes(self) -> int:
+        """The rest: what is too young or on the keep list, and what that needs."""
+    @property
+    def repositories(self) -> list[RepositoryUsage]:
+        """In the order in which the registry's collector walks them. A new list each time."""
+    @property
+    def tags(self) -> list[TagUsage]:
+        """By repository, what is untagged after its tags; empty where tags were not asked for."""
+
+def measure_usage(
+    marks: Marks,
+    *,
+    depth: int | None = None,
+    tags: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Usage:
+    """Looks at every blob once and works out who reaches it.
+
+    Args:
+        marks: of the plain mode.
+        depth: put repositories together by so many components of their names.
+        tags: measure tags, too.
+        progress: told how far it is.
+
+    Raises:
+        CoreError: marks of another mode (``argument``); blobs could not be listed or looked at.
+        ValueError: the depth is 0.
+    """
+
+@final
+class Keeper:
+    """Something that is live for its own sake, and thereby keeps something else.
+
+    Kinds: ``tag``, ``tag-history``, ``manifest-link``, ``untold-manifest-link``, ``damaged-manifest-link``,
+    ``damaged-layer-link``, ``keep-list``, ``young-manifest-link``, ``young-blob``, ``young-layer-link`` and
+    ``unknown-algorithm-link``.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def repository(self) -> str | None: ...
+    @property
+    def tag(self) -> str | None: ...
+    @property
+    def digest(self) -> str:
+        """What it is about."""
+
+@final
+class ChainStep:
+    """One digest of a chain."""
+
+    @property
+    def relation(self) -> str | None:
+        """How the digest before leads to it: ``config``, ``layer``, ``foreign layer``, ``child``, ``subject``, ``any``,
+        ``referrer`` or ``alias``; ``None`` for the first, which the root is about.
+        """
+    @property
+    def repository(self) -> str | None:
+        """Whose layer link it is, for ``alias``."""
+    @property
+    def digest(self) -> str: ...
+    @property
+    def content(self) -> str:
+        """``image``, ``index``, ``schema1``, ``unknown``, ``damaged`` (manifests) or ``blob``."""
+
+@final
+class Chain:
+    """What keeps a digest, from a root down to the digest itself."""
+
+    @property
+    def kind(self) -> str:
+        """That of the root; see ``Keeper``."""
+    @property
+    def repository(self) -> str | None: ...
+    @property
+    def tag(self) -> str | None: ...
+    @property
+    def steps(self) -> list[ChainStep]: ...
+
+@final
+class Chains:
+    """All chains, shortest first, in an order that does not change; each is worked out when it is asked for."""
+
+    def __iter__(self) -> Chains: ...
+    def __next__(self) -> Chain: ...
+
+@final
+class DigestExplanation:
+    """Why a digest stays, or goes."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def content(self) -> str:
+        """As of ``ChainStep``."""
+    @property
+    def size_bytes(self) -> int | None:
+        """``None`` where it is not stored under this name."""
+    @property
+    def stored_as(self) -> str | None:
+        """The name under which it is stored, if not its own: that of a layer which was pushed by its sha512."""
+    @property
+    def verdict(self) -> str:
+        """``live`` (stored and kept), ``missing`` (kept, not stored), ``garbage`` (stored, not kept) or ``absent``."""
+    @property
+    def chain_count(self) -> int | None:
+        """``None`` for more than 2^64."""
+    def chains(self) -> Iterator[Chain]:
+        """All chains, from the beginning."""
+    @property
+    def keeper_counts(self) -> dict[str, int]:
+        """How many roots of each kind chains begin at."""
+    def keepers(self, start: int = 0, count: int | None = None) -> list[Keeper]:
+        """The roots at which chains begin, tags first: ``count`` of them from the ``start``th on."""
+    @property
+    def dead_links(self) -> list[tuple[str, str]]:
+        """Repository and digest of manifest links that lead to it and go with it; empty where something keeps it."""
+    @property
+    def dead_layer_links(self) -> list[str]:
+        """Repositories with a layer link to it that goes with it."""
+
+@final
+class TagPart:
+    """One digest that a tag reaches."""
+
+    @property
+    def depth(self) -> int:
+        """How many steps it was first met below the tag's target."""
+    @property
+    def relation(self) -> str | None:
+        """As of ``ChainStep``."""
+    @property
+    def digest(self) -> str: ...
+    @property
+    def content(self) -> str:
+        """As of ``ChainStep``."""
+    @property
+    def size_bytes(self) -> int | None:
+        """``None`` where it is not stored."""
+    @property
+    def others(self) -> list[Keeper]:
+        """The first of what else keeps it."""
+    @property
+    def other_count(self) -> int: ...
+
+@final
+class TagExplanation:
+    """What a tag points to and reaches."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def tag(self) -> str: ...
+    @property
+    def current(self) -> bool:
+        """Whether it points to something. Where its link is missing, what it has pointed to counts."""
+    @property
+    def total_blob_count(self) -> int: ...
+    @property
+    def total_bytes(self) -> int: ...
+    @property
+    def unique_blob_count(self) -> int: ...
+    @property
+    def unique_bytes(self) -> int:
+        """What nothing else keeps."""
+    @property
+    def parts(self) -> list[TagPart]:
+        """Each digest once, below what refers to it; empty where the tag's link cannot be read."""
+
+@final
+class RepositoryExplanation:
+    """What a repository links and takes."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def tag_count(self) -> int: ...
+    @property
+    def manifest_link_count(self) -> int: ...
+    @property
+    def untagged_count(self) -> int:
+        """Manifest links to what no tag of the repository reaches."""
+    @property
+    def eligible_manifest_count(self) -> int: ...
+    @property
+    def eligible_layer_link_count(self) -> int: ...
+    @property
+    def kept_whole(self) -> bool:
+        """Whether everything that it links stays, because it is damaged."""
+    @property
+    def manifest_count(self) -> int:
+        """Distinct manifests that it reaches."""
+    @property
+    def total_blob_count(self) -> int: ...
+    @property
+    def total_bytes(self) -> int: ...
+    @property
+    def unique_blob_count(self) -> int: ...
+    @property
+    def unique_bytes(self) -> int:
+        """What no other repository reaches."""
+
+@final
+class Unresolved:
+    """A question about something that the store does not have, or has several of."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def matches(self) -> list[str]:
+        """Digests that begin like an abbreviation."""
+
+def explain(
+    marks: Marks,
+    subject: bytes,
+    *,
+    others: int = 3,
+    progress: Callable[[Progress], None] | None = None,
+) -> DigestExplanation | TagExplanation | RepositoryExplanation | Unresolved:
+    """Explains a digest (or the beginning of one), a tag (``repository:tag``) or a repository by what was marked.
+
+    Args:
+        marks: what was marked; options of marking are part of the answer.
+        subject: what to explain; names are bytes in a storage.
+        others: of what else keeps a part of a tag, how many to name.
+        progress: told how far it is.
+
+    Raises:
+        CoreError: something could not be listed or looked at.
     """
 
 def generate_store(

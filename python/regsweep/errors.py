@@ -97,6 +97,18 @@ class StorageError(RegsweepError):
         return cls(str(error), kind=error.kind, operation=error.operation, key=error.key)
 
 
+class UnknownNameError(RegsweepError):
+    """The store has nothing of a name, or several things that it may stand for.
+
+    Attributes:
+        matches: digests that an abbreviation may stand for.
+    """
+
+    def __init__(self, message: str, *, key: str, matches: Sequence[str] = (), next_step: str = "") -> None:
+        super().__init__(message, operation="find", key=key, next_step=next_step)
+        self.matches = tuple(matches)
+
+
 class GuardRefused(RegsweepError):
     """A guard keeps the removal from starting; nothing was removed.
 

@@ -16,8 +16,25 @@ from __future__ import annotations
 import os
 
 from regsweep import _core, safety
-from regsweep._core import BrokenImage, Damage, Note, Progress, RemovalFailure, Removed
-from regsweep.errors import DriverError, GuardRefused, StorageError
+from regsweep._core import (
+    BrokenImage,
+    Chain,
+    ChainStep,
+    Damage,
+    DigestExplanation,
+    Keeper,
+    Note,
+    Progress,
+    RemovalFailure,
+    Removed,
+    RepositoryExplanation,
+    RepositoryUsage,
+    TagExplanation,
+    TagPart,
+    TagUsage,
+    Usage,
+)
+from regsweep.errors import DriverError, GuardRefused, StorageError, UnknownNameError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +49,23 @@ if TYPE_CHECKING:
 __all__ = [
     "BrokenImage",
     "Catalog",
+    "Chain",
+    "ChainStep",
     "Damage",
+    "DigestExplanation",
+    "Keeper",
     "Marks",
     "Note",
     "Progress",
     "RemovalFailure",
     "Removed",
+    "RepositoryExplanation",
+    "RepositoryUsage",
     "Store",
+    "TagExplanation",
+    "TagPart",
+    "TagUsage",
+    "Usage",
     "open_config",
     "open_store",
     "remove_eligible",
@@ -235,6 +262,52 @@ class Marks:
             self._core.write_lines(descriptor, compat)
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
+
+    def usage(self, *, tags: bool = False, depth: int | None = None, progress: ProgressCallback | None = None) -> Usage:
+        """How much is stored and by whom: every blob is looked at once.
+
+        Args:
+            tags: measure each tag, too.
+            depth: put repositories together by so many components of their names; from 1 up.
+            progress: called about ten times a second, from this thread.
+
+        Raises:
+            StorageError: these marks are not of the plain mode; blobs could not be listed or looked at.
+        """
+        try:
+            return _core.measure_usage(self._core, tags=tags, depth=depth, progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+
+    def why(
+        self, subject: str, *, others: int = 3, progress: ProgressCallback | None = None
+    ) -> DigestExplanation | TagExplanation | RepositoryExplanation:
+        """Why something stays, or goes, by these marks.
+
+        Args:
+            subject: a digest or its beginning (at least six hex digits, with or without ``sha256:``), a tag
+                (``repository:tag``), or a repository.
+            others: of what else keeps a part of a tag, how many to name.
+            progress: called about ten times a second, from this thread.
+
+        Raises:
+            UnknownNameError: the storage has nothing of that name, or several digests that begin like that.
+            StorageError: something could not be listed or looked at.
+        """
+        try:
+            answer = _core.explain(self._core, os.fsencode(subject), others=others, progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+        if isinstance(answer, _core.Unresolved):
+            raise UnknownNameError(
+                f"{subject}: {answer.reason}",
+                key=subject,
+                matches=answer.matches,
+                next_step="give more digits"
+                if answer.matches
+                else "write it as it is in the storage; regsweep du STORE --tags lists repositories and tags",
+            )
+        return answer
 
     def refusals(
         self, *, overrides: Collection[str] = (), max_removed_share: float | None = None

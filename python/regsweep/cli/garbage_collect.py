@@ -12,7 +12,7 @@ import sys
 import time
 
 from regsweep import config, exit_codes, library, safety
-from regsweep.cli import arguments, progress, summary
+from regsweep.cli import arguments, progress, summary, terminal
 from regsweep.errors import ConfigurationError, DriverError, LoggingError, RegsweepError, StorageError
 
 TYPE_CHECKING = False
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from regsweep.cli.json_report import JsonReport
 
 _STDOUT = 1
-# Names in a storage can be anything; what would command the terminal is shown instead.
-_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -246,7 +244,7 @@ def _say(lines: Iterable[str]) -> None:
     """Writes lines to stderr. A stderr that cannot be written to must not stop a removal half-way."""
     try:
         for line in lines:
-            sys.stderr.write(f"{line.translate(_VISIBLE)}\n")
+            sys.stderr.write(f"{terminal.visible(line)}\n")
         sys.stderr.flush()
     except OSError:
         pass

@@ -9,7 +9,12 @@ import click
 from regsweep import _core
 
 # Command to the module and the name in it that holds the click command.
-_LAZY_COMMANDS = {"bench": ("regsweep.cli.bench", "bench"), "policy": ("regsweep.cli.policy", "policy")}
+_LAZY_COMMANDS = {
+    "bench": ("regsweep.cli.bench", "bench"),
+    "du": ("regsweep.cli.du", "du"),
+    "policy": ("regsweep.cli.policy", "policy"),
+    "why": ("regsweep.cli.why", "why"),
+}
 
 
 class LazyGroup(click.Group):

@@ -55,9 +55,9 @@ def scan_line(root: str, catalog: Catalog, marks: Marks) -> str:
 def findings(marks: Marks) -> Iterator[str]:
     """Damaged repositories, broken images, notes."""
     damaged = marks.damaged
-    yield from _limited((_damage(damage) for damage in damaged), len(damaged), _MAX_NAMED, "damage")
+    yield from limited(map(damage_line, damaged), len(damaged), "damage")
     broken = [image for image in marks.broken if image.counts]
-    yield from _limited((_broken(image) for image in broken), len(broken), _MAX_NAMED, "broken images")
+    yield from limited(map(broken_line, broken), len(broken), "broken images")
     partial = len(marks.broken) - len(broken)
     if partial:
         yield (
@@ -65,10 +65,11 @@ def findings(marks: Marks) -> Iterator[str]:
             "(platforms of an index that were never pushed, foreign layers, and the like)"
         )
     notes = marks.notes
-    yield from _limited((_note(note) for note in notes), len(notes), _MAX_NOTES, "notes")
+    yield from limited(map(_note, notes), len(notes), "notes", _MAX_NOTES)
 
 
-def _damage(damage: Damage) -> str:
+def damage_line(damage: Damage) -> str:
+    """What could not be understood, where, and what follows from it."""
     where = f"damaged repository {damage.repository}" if damage.repository else "damage"
     if damage.tag:
         where += f", tag {damage.tag}"
@@ -78,7 +79,8 @@ def _damage(damage: Damage) -> str:
     return f"{where}: {damage.reason} ({damage.key}); {effect}"
 
 
-def _broken(image: BrokenImage) -> str:
+def broken_line(image: BrokenImage) -> str:
+    """What an image misses."""
     if image.tag:
         name = f"{image.repository}:{image.tag}"
         if image.role == "manifest" and image.missing == image.manifest:
@@ -91,7 +93,8 @@ def _note(note: Note) -> str:
     return f"note: {note.key}: {note.reason}"
 
 
-def _limited(lines: Iterable[str], count: int, limit: int, what: str) -> Iterator[str]:
+def limited(lines: Iterable[str], count: int, what: str, limit: int = _MAX_NAMED) -> Iterator[str]:
+    """The first of so many lines, and how many more there are."""
     for _, line in zip(range(limit), lines, strict=False):
         yield line
     if count > limit:

@@ -14,6 +14,7 @@
 mod closure;
 mod damage;
 mod layers;
+mod roots;
 mod young;
 
 use std::collections::{BTreeSet, HashMap};
@@ -35,6 +36,9 @@ use crate::store::{Key, List, Read};
 pub(crate) use closure::Closure;
 pub use damage::Damage;
 pub use layers::LayerLinks;
+pub(crate) use layers::list_all as list_layer_links;
+pub(crate) use roots::for_each as for_each_root;
+pub use roots::{Root, RootKind};
 
 /// Something that is live because the operator says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +82,7 @@ pub struct Options {
 
 impl Options {
     /// Files written at this moment or later are too young to touch.
-    fn cutoff(&self, started: SystemTime) -> SystemTime {
+    pub fn cutoff(&self, started: SystemTime) -> SystemTime {
         started.checked_sub(self.min_age).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }
@@ -117,6 +121,10 @@ pub struct Marks {
     pub notes: Vec<Note>,
     /// How many eligible manifest links are more than a day younger than any tag of the registry.
     pub newer_than_tags: usize,
+    /// Blobs that only their age keeps, and young manifests that only theirs makes roots.
+    pub(crate) young_blobs: Vec<Digest>,
+    /// Layer links, by index of the repository, that keep what nothing else does because they are young.
+    pub(crate) young_layer_links: Vec<(usize, Digest)>,
     closure: Closure,
 }
 
@@ -129,6 +137,16 @@ impl Marks {
     /// Whether a manifest is live.
     pub(crate) fn is_live(&self, id: ManifestId) -> bool {
         self.closure.is_live(id)
+    }
+
+    /// The linked artifacts that are about a manifest: live if it is.
+    pub(crate) fn referrers(&self, id: ManifestId) -> &[ManifestId] {
+        self.closure.referrers(id)
+    }
+
+    /// The repositories of which everything stays, because something in them could not be understood.
+    pub(crate) fn kept_whole(&self) -> BTreeSet<usize> {
+        damage::kept_whole(&self.damaged)
     }
 
     /// Marks manifests, and all that they reach, after the fact: links to them could not be removed.
@@ -180,18 +198,14 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
     for id in kept_ids {
         closure.add_root(&manifests, id);
     }
-    add_roots(&catalog, &options, &mut closure, &mut notes);
     let damage = damage::find(&catalog, &options.accept_damage);
-    for &repository in &damage.kept_whole {
-        let repository = &catalog.repositories[repository];
-        for revision in &repository.revisions {
-            closure.add_root(&manifests, revision.manifest);
-        }
-    }
-    if options.delete_untagged {
-        // Without a minimum age the link's time is enough, which the scan has seen: it is written after the blob.
-        let look_at_blobs = !options.min_age.is_zero();
-        young::add_young_revisions(store, &catalog, cutoff, look_at_blobs, &mut closure, control)?;
+    roots::for_each(&catalog, &options, &damage.kept_whole, |id, _| closure.add_root(&manifests, id));
+    roots::note_untold(&catalog, &options, &mut notes);
+    // Without a minimum age the link's time is enough, which the scan has seen: it is written after the blob.
+    let look_at_blobs = options.delete_untagged && !options.min_age.is_zero();
+    let mut young_blobs = Vec::new();
+    if look_at_blobs {
+        young_blobs = young::add_young_manifests(store, &catalog, cutoff, &mut closure, control)?;
     }
 
     let live = LiveSet::default();
@@ -201,7 +215,8 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
     layers::keep_all(store, &catalog, &damage.kept_whole, &live, control)?;
     mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
     let reached = live.len();
-    let layer_links = layers::find(store, &catalog, cutoff, &live, control)?;
+    let mut young_layer_links = Vec::new();
+    let layer_links = layers::find(store, &catalog, cutoff, &live, &mut young_layer_links, control)?;
     if live.len() > reached {
         mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
     }
@@ -215,6 +230,8 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
         blobs.spare_live(&live);
         layer_links.without_live(&live)
     };
+
+    young_blobs.extend(young.iter().map(|(digest, _)| *digest));
 
     let manifests = catalog.manifests();
     let revisions = eligible_revisions(&catalog, &closure, &mut notes);
@@ -233,13 +250,15 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
         broken,
         notes,
         newer_than_tags,
+        young_blobs,
+        young_layer_links,
         closure,
         catalog,
     })
 }
 
 /// The digests that a keep list names.
-fn resolve_keep(catalog: &Catalog, keep: &[Keep]) -> Result<Vec<Digest>> {
+pub(crate) fn resolve_keep(catalog: &Catalog, keep: &[Keep]) -> Result<Vec<Digest>> {
     let tags: HashMap<&[u8], usize> =
         catalog.repositories.iter().enumerate().map(|(index, repository)| (&*repository.name, index)).collect();
     let manifests = catalog.manifests();
@@ -259,30 +278,6 @@ fn resolve_keep(catalog: &Catalog, keep: &[Keep]) -> Result<Vec<Digest>> {
         }
     };
     keep.iter().map(resolve).collect()
-}
-
-fn add_roots(catalog: &Catalog, options: &Options, closure: &mut Closure, notes: &mut Vec<Note>) {
-    let manifests = catalog.manifests();
-    for repository in &catalog.repositories {
-        for tag in repository.tags.iter().flatten() {
-            match &tag.target {
-                Target::Manifest(id) => closure.add_root(&manifests, *id),
-                Target::Missing(history) => history.iter().for_each(|&id| closure.add_root(&manifests, id)),
-                Target::Unreadable => {}
-            }
-        }
-        // An empty `tags` says that there are no tags. None at all says nothing.
-        let untold = options.delete_untagged && repository.tags.is_none() && !repository.revisions.is_empty();
-        if untold {
-            let reason = "no tags directory: its manifests are kept, although untagged ones are to go";
-            notes.push(Note { key: repository.key("_manifests"), reason });
-        }
-        if untold || !options.delete_untagged {
-            for revision in &repository.revisions {
-                closure.add_root(&manifests, revision.manifest);
-            }
-        }
-    }
 }
 
 /// Brings the live set up to the closure, and the closure up to the live set, until neither grows.

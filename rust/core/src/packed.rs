@@ -36,6 +36,19 @@ impl PackedDigests {
         self.bytes.is_empty()
     }
 
+    /// The place of a digest among them, which must be sorted.
+    pub fn position(&self, digest: &Digest) -> Option<usize> {
+        fn find<const LENGTH: usize>(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+            bytes.as_chunks::<LENGTH>().0.binary_search_by(|row| row.as_slice().cmp(wanted)).ok()
+        }
+        match self.algorithm {
+            algorithm if algorithm != digest.algorithm() => None,
+            Algorithm::Sha256 => find::<32>(&self.bytes, digest.bytes()),
+            Algorithm::Sha384 => find::<48>(&self.bytes, digest.bytes()),
+            Algorithm::Sha512 => find::<64>(&self.bytes, digest.bytes()),
+        }
+    }
+
     /// All of them in order.
     pub fn iter(&self) -> impl Iterator<Item = Digest> {
         let raw = self.bytes.chunks_exact(self.algorithm.length());
@@ -75,6 +88,19 @@ impl PackedDigests {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_is_found_at_its_place_and_others_nowhere() {
+        for algorithm in Algorithm::ALL {
+            let mut packed = PackedDigests::new(algorithm);
+            (0..100u8).for_each(|n| packed.push(&Digest::of(algorithm, &[n])));
+            packed.sort();
+            assert!(packed.iter().enumerate().all(|(place, digest)| packed.position(&digest) == Some(place)));
+            assert!((100..200u8).all(|n| packed.position(&Digest::of(algorithm, &[n])).is_none()));
+        }
+        let sha512 = PackedDigests::new(Algorithm::Sha512);
+        assert_eq!(sha512.position(&Digest::of(Algorithm::Sha256, b"")), None);
+    }
 
     #[test]
     fn retaining_keeps_order_and_passes_every_digest_once() {

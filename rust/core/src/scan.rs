@@ -23,7 +23,7 @@ use crate::manifests::Manifests;
 use crate::progress::Control;
 use crate::store::{List, Read};
 
-pub(crate) use bulk::{collect, collect_listed, stat_all, stat_groups};
+pub(crate) use bulk::{collect, collect_listed, stat_all, stat_blobs, stat_groups};
 pub(crate) use read::load;
 pub(crate) use tree::is_directory;
 

@@ -10,7 +10,9 @@ mod progress;
 mod remove;
 mod store;
 mod synthetic;
+mod usage;
 mod wait;
+mod why;
 mod yaml;
 
 use pyo3::prelude::*;
@@ -31,6 +33,13 @@ mod _core {
     use crate::store::Store;
     #[pymodule_export]
     use crate::synthetic::generate_store;
+    #[pymodule_export]
+    use crate::usage::{RepositoryUsage, TagUsage, Usage, measure_usage};
+    #[pymodule_export]
+    use crate::why::{
+        Chain, ChainStep, Chains, DigestExplanation, Keeper, RepositoryExplanation, TagExplanation, TagPart,
+        Unresolved, explain,
+    };
     #[pymodule_export]
     use crate::yaml::{YamlSyntaxError, compose_yaml};
 

@@ -27,7 +27,7 @@ impl Marks {
         Self { store, marks: RwLock::new(marks) }
     }
 
-    fn get(&self) -> RwLockReadGuard<'_, mark::Marks> {
+    pub(crate) fn get(&self) -> RwLockReadGuard<'_, mark::Marks> {
         self.marks.read().expect("no thread panics while it removes")
     }
 }
@@ -58,11 +58,11 @@ pub(crate) struct Note {
     reason: &'static str,
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-const fn role_name(role: Missing) -> &'static str {
+pub(crate) const fn role_name(role: Missing) -> &'static str {
     match role {
         Missing::Manifest => "manifest",
         Missing::Reference(Role::Config) => "config",

@@ -80,6 +80,11 @@ impl Closure {
         grown
     }
 
+    /// The linked artifacts that are about a manifest.
+    pub(crate) fn referrers(&self, id: ManifestId) -> &[ManifestId] {
+        self.referrers.get(&id).map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn is_live(&self, id: ManifestId) -> bool {
         self.states.get(id as usize).is_some_and(|state| state & LIVE != 0)
     }

@@ -75,8 +75,13 @@ pub(super) fn find(catalog: &Catalog, accepted: &BTreeSet<Vec<u8>>) -> Found {
         let key = layout::blob(&digest).join(layout::DATA);
         found.push(Damage { repository: None, tag: None, digest: Some(digest), key, reason: DAMAGED, accepted: false });
     }
-    let kept_whole = found.iter().filter(|damage| !damage.accepted).filter_map(|damage| damage.repository).collect();
+    let kept_whole = kept_whole(&found);
     Found { found, kept_whole }
+}
+
+/// The repositories of which everything stays, by what is damaged.
+pub(super) fn kept_whole(found: &[Damage]) -> BTreeSet<usize> {
+    found.iter().filter(|damage| !damage.accepted).filter_map(|damage| damage.repository).collect()
 }
 
 const DAMAGED: &str = "a manifest that is cut off, too large, not JSON, or does not match its digest";

@@ -95,6 +95,16 @@ fn list(
     Ok(found.collect())
 }
 
+/// All layer links of some repositories.
+pub(crate) fn list_all(
+    store: &impl List,
+    catalog: &Catalog,
+    repositories: &BTreeSet<usize>,
+    control: &Control,
+) -> Result<LayerLinks> {
+    list(store, catalog, repositories.iter().copied(), control, |_| true).map(LayerLinks)
+}
+
 /// Puts everything into the live set that these repositories have layer links for.
 pub(super) fn keep_all(
     store: &impl List,
@@ -103,15 +113,14 @@ pub(super) fn keep_all(
     live: &LiveSet,
     control: &Control,
 ) -> Result<()> {
-    for links in list(store, catalog, repositories.iter().copied(), control, |_| true)? {
-        for digest in links.digests.iter() {
-            live.insert(&digest);
-        }
+    for (_, digest) in list_all(store, catalog, repositories, control)?.iter() {
+        live.insert(&digest);
     }
     Ok(())
 }
 
-/// The layer links to what is not live. A young one makes its blob live instead, in whatever repository.
+/// The layer links to what is not live. A young one makes its blob live instead, in whatever repository, and is put
+/// into `young` with the index of its own.
 ///
 /// A link whose blob is gone is among them: nothing else would ever remove it.
 pub(super) fn find(
@@ -119,6 +128,7 @@ pub(super) fn find(
     catalog: &Catalog,
     cutoff: SystemTime,
     live: &LiveSet,
+    young: &mut Vec<(usize, Digest)>,
     control: &Control,
 ) -> Result<LayerLinks> {
     let dead = {
@@ -137,6 +147,7 @@ pub(super) fn find(
         let Some(stat) = stat else { return };
         if stat.modified >= cutoff {
             live.insert(&digest);
+            young.push((dead[index].repository, digest));
             return;
         }
         let RepositoryLinks { repository, digests } = &dead[index];

@@ -4,58 +4,38 @@ use std::time::{Duration, SystemTime};
 
 use super::closure::Closure;
 use super::{EligibleRevision, mark_reached};
-use crate::catalog::{Catalog, Revision};
+use crate::catalog::Catalog;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::layout::distribution as layout;
 use crate::live_set::LiveSet;
 use crate::manifest::MAX_SIZE;
-use crate::packed::PackedDigests;
 use crate::progress::Control;
-use crate::scan::{self, stat_groups};
+use crate::scan::{self, stat_blobs};
 use crate::store::{Group, List, Read};
 
-/// Every manifest whose link is young is a root; with `look_at_blobs` also one whose blob is.
-pub(super) fn add_young_revisions(
+/// Every linked manifest whose blob is young is a root. Returns those that nothing else had made live.
+pub(super) fn add_young_manifests(
     store: &impl List,
     catalog: &Catalog,
     cutoff: SystemTime,
-    look_at_blobs: bool,
     closure: &mut Closure,
     control: &Control,
-) -> Result<()> {
+) -> Result<Vec<Digest>> {
     let manifests = catalog.manifests();
-    let mut old = Vec::new();
-    for Revision { manifest, modified } in catalog.repositories.iter().flat_map(|repository| &repository.revisions) {
-        if *modified >= cutoff {
-            closure.add_root(&manifests, *manifest);
-        } else if !closure.is_live(*manifest) {
-            old.push(*manifests.digest(*manifest));
-        }
-    }
-    if !look_at_blobs {
-        return Ok(());
-    }
-    old.sort_unstable();
-    old.dedup();
-    let mut groups: Vec<PackedDigests> = Vec::new();
-    for alike in old.chunk_by(|one, other| (one.algorithm(), one.prefix()) == (other.algorithm(), other.prefix())) {
-        let mut packed = PackedDigests::new(alike[0].algorithm());
-        for digest in alike {
-            packed.push(digest);
-        }
-        groups.push(packed);
-    }
-    let prefix = |packed: &PackedDigests| packed.iter().next().map_or(0, |digest| digest.prefix());
-    let directories: Vec<_> =
-        groups.iter().map(|packed| (layout::blob_prefix(packed.algorithm(), prefix(packed)), packed)).collect();
-    stat_groups(store, &directories, layout::DATA, control, |_, digest, stat| {
+    let linked = catalog.repositories.iter().flat_map(|repository| &repository.revisions);
+    let dead = linked.filter(|revision| !closure.is_live(revision.manifest));
+    let dead: Vec<Digest> = dead.map(|revision| *manifests.digest(revision.manifest)).collect();
+    let mut young = Vec::new();
+    stat_blobs(store, dead, control, |digest, stat| {
         if stat.is_some_and(|stat| stat.modified >= cutoff)
             && let Some(id) = manifests.find(&digest)
         {
             closure.add_root(&manifests, id);
+            young.push(digest);
         }
-    })
+    })?;
+    Ok(young)
 }
 
 /// A young blob may be a manifest whose link is just being written: what it would reach stays, too.

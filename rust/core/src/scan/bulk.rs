@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::layout::distribution::LINK_LIMIT;
+use crate::layout::distribution as layout;
 use crate::packed::PackedDigests;
 use crate::progress::Control;
 use crate::store::{Content, Entry, Group, Key, List, Page, Read, Stat};
@@ -126,6 +126,29 @@ pub(crate) fn stat_groups(
     flush(&mut groups, &mut owners)
 }
 
+/// Looks at some blobs, each once, handing on the answers in the digests' order.
+pub(crate) fn stat_blobs(
+    store: &(impl List + ?Sized),
+    mut digests: Vec<Digest>,
+    control: &Control,
+    mut visit: impl FnMut(Digest, Option<Stat>),
+) -> Result<()> {
+    digests.sort_unstable();
+    digests.dedup();
+    let of_prefix = |digest: &Digest| (digest.algorithm(), digest.prefix());
+    let mut prefixes: Vec<(Key, PackedDigests)> = Vec::new();
+    for alike in digests.chunk_by(|one, other| of_prefix(one) == of_prefix(other)) {
+        let (algorithm, prefix) = of_prefix(&alike[0]);
+        let mut packed = PackedDigests::new(algorithm);
+        for digest in alike {
+            packed.push(digest);
+        }
+        prefixes.push((layout::blob_prefix(algorithm, prefix), packed));
+    }
+    let directories: Vec<_> = prefixes.iter().map(|(key, packed)| (key.clone(), packed)).collect();
+    stat_groups(store, &directories, layout::DATA, control, |_, digest, stat| visit(digest, stat))
+}
+
 /// What a link file held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -155,7 +178,7 @@ pub(crate) fn read_links(store: &(impl Read + ?Sized), groups: &[Group], control
 fn read_links_once(store: &(impl Read + ?Sized), groups: &[Group], control: &Control) -> Result<Vec<Vec<Link>>> {
     let slots: Vec<Mutex<Vec<Link>>> =
         groups.iter().map(|group| Mutex::new(vec![Link::Absent; group.names.len()])).collect();
-    store.read(groups, LINK_LIMIT, control, &|group, index, content| {
+    store.read(groups, layout::LINK_LIMIT, control, &|group, index, content| {
         let link = match content {
             Content::Absent => Link::Absent,
             Content::Whole(bytes) => Digest::parse(bytes).map_or(Link::Malformed, Link::Digest),
