@@ -16,15 +16,22 @@ __all__ = [
     "Damage",
     "Marks",
     "Note",
+    "Plan",
     "Progress",
+    "Purged",
     "RemovalFailure",
     "Removed",
+    "Restored",
     "Store",
+    "TagRow",
     "YamlSyntaxError",
     "__version__",
     "compose_yaml",
     "generate_store",
+    "purge",
     "remove_eligible",
+    "restore",
+    "undo",
 ]
 
 __version__: Final[str]
@@ -70,6 +77,41 @@ class Store:
     def jobs(self) -> int: ...
     def scan(self, *, progress: Callable[[Progress], None] | None = None) -> Catalog:
         """Lists repositories, reads tags and every distinct manifest once."""
+    def quarantines(self, *, progress: Callable[[Progress], None] | None = None) -> list[str]:
+        """The names of the runs below ``.regsweep``, in order."""
+
+@final
+class TagRow:
+    """A tag, as its link shows it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str | None:
+        """What it points to; ``None`` where its link cannot be understood or is not there."""
+    @property
+    def pushed(self) -> float | None:
+        """When its link was written, in seconds since 1970."""
+    @property
+    def carries_referrers(self) -> bool:
+        """It is named after the digest that its content is about (``sha256-<hex>``, ``sha256-<hex>.sig``)."""
+
+@final
+class Plan:
+    """The rows of a plan."""
+
+    @staticmethod
+    def read(path: str | PathLike[str]) -> Plan:
+        """Reads the rows of a plan's file.
+
+        Raises:
+            CoreError: a row is not understood, or they are not as they were written.
+            OSError: the file cannot be opened.
+        """
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def tag_count(self) -> int: ...
 
 @final
 class Catalog:
@@ -95,6 +137,10 @@ class Catalog:
         min_age_seconds: float = 0.0,
         keep: Sequence[str] = (),
         accept_damage: Sequence[str] = (),
+        cutoff: int | None = None,
+        choices: Sequence[Any] | None = None,
+        only_choices: bool = False,
+        with_times: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Marks:
         """Works out what is live and what is eligible for removal.
@@ -104,8 +150,35 @@ class Catalog:
             min_age_seconds: nothing younger is eligible, nor what a younger manifest or layer link needs.
             keep: digests (``sha256:…``) and ``repository:tag`` texts that are live whatever the store says.
             accept_damage: repositories whose damage no longer keeps everything they link.
+            cutoff: instead of the minimum age: what was written then (seconds since 1970) or later is too young.
+            choices: decisions on repositories, with the attributes of ``policy.selection.Choice``.
+            only_choices: nothing else is eligible but what the choices give up.
+            with_times: note when eligible blobs were written.
             progress: told how far it is.
         """
+    def mark_plan(
+        self,
+        plan: Plan,
+        *,
+        cutoff: int,
+        accept_damage: Sequence[str] = (),
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Marks:
+        """Marks with everything a root that a plan does not name; only what it names is eligible."""
+    @property
+    def started(self) -> float:
+        """When the scan began, in seconds since 1970."""
+    @property
+    def quarantine_count(self) -> int: ...
+    def repositories(self) -> list[str]: ...
+    def tags(self, *, progress: Callable[[Progress], None] | None = None) -> list[list[TagRow]]:
+        """The tags of each repository, in the order of ``repositories``."""
+    def image_configs(self, repository: int, tags: Sequence[int]) -> list[list[str]]:
+        """The digests of the configs of tags' images, by the tags' indexes."""
+    def read_blobs(
+        self, digests: Sequence[str], *, progress: Callable[[Progress], None] | None = None
+    ) -> list[bytes | None]:
+        """Contents; ``None`` for what is not stored, over 4 MiB or does not match its digest."""
 
 @final
 class Damage:
@@ -174,6 +247,20 @@ class Marks:
     @property
     def eligible_layer_link_count(self) -> int: ...
     @property
+    def eligible_tag_count(self) -> int: ...
+    @property
+    def whole_repository_count(self) -> int:
+        """Repositories that go as such."""
+    @property
+    def quarantined_live_count(self) -> int:
+        """Live blobs that lie in quarantines."""
+    def eligible_tags(self) -> list[tuple[str, str]]:
+        """Repository and name of every tag that goes, in order."""
+    def emptied_repositories(self) -> list[str]:
+        """Repositories that have tags and would keep none."""
+    def write_plan(self, descriptor: int) -> tuple[int, str]:
+        """Writes the rows of a plan; gives their number and the SHA-256 of the bytes."""
+    @property
     def newer_than_tags_count(self) -> int:
         """Eligible revisions more than a day newer than the registry's newest tag link (3 or more: suspicious)."""
     @property
@@ -210,6 +297,8 @@ class Removed:
     @property
     def blob_bytes(self) -> int: ...
     @property
+    def tag_count(self) -> int: ...
+    @property
     def manifest_count(self) -> int: ...
     @property
     def layer_link_count(self) -> int: ...
@@ -219,15 +308,84 @@ class Removed:
     def kept_behind_failures_count(self) -> int:
         """Eligible blobs left in place because a pointer to them could not be removed."""
     @property
+    def kept_tags(self) -> list[str]:
+        """Tags that were written to while they were on their way out, and stayed."""
+    @property
     def failures(self) -> list[RemovalFailure]: ...
     @property
     def interrupted(self) -> bool: ...
 
-def remove_eligible(marks: Marks, *, progress: Callable[[Progress], None] | None = None) -> Removed:
+def remove_eligible(
+    marks: Marks,
+    *,
+    run_name: str | None = None,
+    permanently: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Removed:
     """Removes what ``marks`` found eligible: pointers first, then blobs. No failure stops the rest.
 
+    Args:
+        marks: what is eligible.
+        run_name: the run into whose quarantine everything goes; by default it is removed at once.
+        permanently: with a run: only tags go into its quarantine, the rest is removed at once.
+        progress: told how far it is.
+
     Raises:
-        CoreError: the history of a tag is no directory; nothing was removed.
+        CoreError: the history of a tag is no directory, or tags are to go without a run; nothing was removed.
+    """
+
+@final
+class Restored:
+    """What came back from quarantines."""
+
+    @property
+    def blob_count(self) -> int: ...
+    @property
+    def layer_link_count(self) -> int: ...
+    @property
+    def manifest_count(self) -> int: ...
+    @property
+    def tag_history_link_count(self) -> int: ...
+    @property
+    def tag_count(self) -> int: ...
+    @property
+    def replaced(self) -> list[str]:
+        """What stayed aside, because something newer is in its place."""
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def restore(marks: Marks, *, progress: Callable[[Progress], None] | None = None) -> Restored:
+    """Brings back everything that ``marks`` found live in quarantines."""
+
+def undo(store: Store, run_name: str, *, progress: Callable[[Progress], None] | None = None) -> Restored:
+    """Brings back everything that a run has set aside.
+
+    Raises:
+        CoreError: there is no such run, or its quarantine cannot be listed; nothing was moved.
+    """
+
+@final
+class Purged:
+    """What was removed for good."""
+
+    @property
+    def blob_count(self) -> int: ...
+    @property
+    def blob_bytes(self) -> int: ...
+    @property
+    def link_count(self) -> int: ...
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def purge(store: Store, run_name: str, *, progress: Callable[[Progress], None] | None = None) -> Purged:
+    """Removes for good what a run has set aside, and the directories that this leaves empty.
+
+    Raises:
+        CoreError: there is no such run, or its quarantine cannot be listed.
     """
 
 def generate_store(

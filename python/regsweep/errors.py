@@ -56,6 +56,13 @@ class KeepListError(RegsweepError):
         super().__init__(message, operation="read keep list", key=key, next_step=next_step)
 
 
+class InvalidNameError(RegsweepError, ValueError):
+    """Something is not the name of a repository or tag."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="parse", key=key, next_step=next_step)
+
+
 class UnitError(RegsweepError, ValueError):
     """A duration or a share is not written in a way that is understood."""
 
@@ -78,6 +85,56 @@ class PolicyError(RegsweepError):
             key=places[0],
         )
         self.problems = tuple(problems)
+
+
+class PlanError(RegsweepError):
+    """A plan cannot be read, written, or applied."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="plan", key=key, next_step=next_step)
+
+
+class JournalError(RegsweepError):
+    """What runs leave in ``.regsweep`` cannot be read or written."""
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(message, operation="journal", key=key, next_step="look at the named file below the storage root")
+
+    @classmethod
+    def at(cls, key: str, error: OSError) -> JournalError:
+        """What the operating system said of a file or directory; raise it ``from`` the original."""
+        return cls(f"{key}: {error.strerror}", key=key)
+
+
+class LockedError(RegsweepError):
+    """Somebody else is at work on the store."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            operation="lock",
+            key=".regsweep/lock",
+            next_step="wait for it to end; the lock of a run that was killed elsewhere expires within ten minutes",
+        )
+
+
+class CacheError(RegsweepError):
+    """The registry's cache of blob descriptors cannot be cleared."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            operation="clear cache",
+            key="storage.cache.blobdescriptor",
+            next_step="nothing was purged; see that Redis can be reached as the registry's configuration says, run again",
+        )
+
+
+class RunError(RegsweepError):
+    """A run is not there, or not in a state for what was asked."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="run", key=key, next_step=next_step)
 
 
 class StorageError(RegsweepError):

@@ -9,7 +9,10 @@ import click
 from regsweep import _core
 
 # Command to the module and the name in it that holds the click command.
-_LAZY_COMMANDS = {"bench": ("regsweep.cli.bench", "bench"), "policy": ("regsweep.cli.policy", "policy")}
+_LAZY_COMMANDS = {
+    name: (f"regsweep.cli.{name}", name)
+    for name in ("apply", "bench", "confirm", "plan", "policy", "purge", "rm", "run", "runs", "undo")
+}
 
 
 class LazyGroup(click.Group):

@@ -86,6 +86,17 @@ class RepositoryPolicy:
     untagged: UntaggedRule | None = None
     referrers: Literal["follow", "keep", "delete-orphans"] = "follow"
 
+    @property
+    def needs_configs(self) -> bool:
+        """Whether a rule asks for something that only the config of an image says."""
+        return any(
+            rule.labels or rule.created_within is not None or rule.most_recently_created is not None
+            for rule in self.keep
+        ) or any(
+            rule.labels or rule.created_older_than is not None or rule.expires_after_label is not None
+            for rule in self.delete
+        )
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -108,19 +119,6 @@ class Policy:
     def for_repository(self, name: str) -> RepositoryPolicy | None:
         """The policy that counts for a repository; ``None`` where none does, so that everything tagged stays."""
         return next((policy for policy in self.policies if policy.matches(name)), None)
-
-    @property
-    def needs_configs(self) -> bool:
-        """Whether a rule asks for something that only the config of an image says."""
-        return any(
-            rule.labels or rule.created_within is not None or rule.most_recently_created is not None
-            for policy in self.policies
-            for rule in policy.keep
-        ) or any(
-            rule.labels or rule.created_older_than is not None or rule.expires_after_label is not None
-            for policy in self.policies
-            for rule in policy.delete
-        )
 
     @property
     def needs_pulls(self) -> tuple[KeepRule | DeleteRule, ...]:

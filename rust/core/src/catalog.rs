@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use crate::digest::{Algorithm, Digest};
 use crate::layout::distribution as layout;
 use crate::manifests::{ManifestId, Manifests};
+use crate::packed::PackedDigests;
 use crate::store::Key;
 
 /// Something odd that was left alone.
@@ -89,6 +90,59 @@ impl Repository {
     }
 }
 
+/// A tag that a run has set aside.
+#[derive(Clone, Debug)]
+pub struct TagAside {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What it pointed to; nothing where its link cannot be understood.
+    pub target: Option<ManifestId>,
+    /// When its link was written; nothing where it has none.
+    pub modified: Option<SystemTime>,
+}
+
+/// What a run has set aside of one repository.
+#[derive(Clone, Debug, Default)]
+pub struct RepositoryAside {
+    /// Its path below `repositories/`.
+    pub name: Vec<u8>,
+    /// Its manifest links.
+    pub revisions: Vec<Revision>,
+    /// Its tags.
+    pub tags: Vec<TagAside>,
+    /// Entries of tags' histories, by tag.
+    pub history: Vec<(Vec<u8>, PackedDigests)>,
+    /// Its layer links, by algorithm.
+    pub layer_links: Vec<PackedDigests>,
+    /// Those of them that were written after the run began.
+    pub young_layer_links: Vec<Digest>,
+    /// Its aliasing layer links.
+    pub aliases: Vec<Alias>,
+}
+
+/// What a run has set aside, so that it can be brought back.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    /// The run's name.
+    pub run: Vec<u8>,
+    /// Where it lies.
+    pub tree: Key,
+    /// When the run began, by the store's own clock. A link that is written in place may be written through a handle
+    /// that was opened before the link was moved: one that is younger than this was pushed, and counts.
+    pub begun: SystemTime,
+    /// The blob prefixes that exist in there.
+    pub prefixes: BTreeSet<(Algorithm, u8)>,
+    /// Links, by repository.
+    pub repositories: Vec<RepositoryAside>,
+}
+
+impl Quarantine {
+    /// Whether a link was written after the run began; also where nothing says when it was.
+    pub fn is_young(&self, modified: Option<SystemTime>) -> bool {
+        modified.is_none_or(|modified| modified >= self.begun)
+    }
+}
+
 /// The result of a scan.
 #[derive(Debug)]
 pub struct Catalog {
@@ -96,6 +150,8 @@ pub struct Catalog {
     pub repositories: Vec<Repository>,
     /// The blob prefixes that exist.
     pub prefixes: BTreeSet<(Algorithm, u8)>,
+    /// What earlier runs have set aside and not yet removed.
+    pub quarantines: Vec<Quarantine>,
     /// What was odd.
     pub notes: Vec<Note>,
     /// A GitLab registry keeps its tags in a database.
@@ -112,6 +168,7 @@ impl Catalog {
         Self {
             repositories: Vec::new(),
             prefixes: BTreeSet::new(),
+            quarantines: Vec::new(),
             notes: Vec::new(),
             database_in_use: false,
             started,
@@ -130,6 +187,13 @@ impl Catalog {
     /// Lets `add` add manifests.
     pub(crate) fn grow<T>(&self, add: impl FnOnce(&mut Manifests) -> T) -> T {
         add(&mut self.manifests.write().expect("no thread panics while it adds manifests"))
+    }
+
+    /// All aliasing layer links, those that are set aside among them.
+    pub fn aliases(&self) -> impl Iterator<Item = &Alias> {
+        let aside = self.quarantines.iter().flat_map(|quarantine| &quarantine.repositories);
+        let here = self.repositories.iter().flat_map(|repository| &repository.aliases);
+        here.chain(aside.flat_map(|repository| &repository.aliases))
     }
 
     /// How many tags there are.

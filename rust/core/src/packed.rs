@@ -66,6 +66,20 @@ impl PackedDigests {
         self.bytes.truncate(kept);
     }
 
+    /// Whether a digest is among them. They must be sorted.
+    pub fn contains_sorted(&self, digest: &Digest) -> bool {
+        fn find<const LENGTH: usize>(bytes: &[u8], wanted: &[u8]) -> bool {
+            let rows = bytes.as_chunks::<LENGTH>().0;
+            rows.binary_search_by(|row| row.as_slice().cmp(wanted)).is_ok()
+        }
+        digest.algorithm() == self.algorithm
+            && match self.algorithm {
+                Algorithm::Sha256 => find::<32>(&self.bytes, digest.bytes()),
+                Algorithm::Sha384 => find::<48>(&self.bytes, digest.bytes()),
+                Algorithm::Sha512 => find::<64>(&self.bytes, digest.bytes()),
+            }
+    }
+
     /// Gives back memory that is not needed.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
@@ -75,6 +89,17 @@ impl PackedDigests {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sorted_is_found_and_nothing_else() {
+        for algorithm in Algorithm::ALL {
+            let mut packed = PackedDigests::new(algorithm);
+            (0..100u8).for_each(|n| packed.push(&Digest::of(algorithm, &[n])));
+            packed.sort();
+            assert!((0..100u8).all(|n| packed.contains_sorted(&Digest::of(algorithm, &[n]))));
+            assert!(!(100..200u8).any(|n| packed.contains_sorted(&Digest::of(algorithm, &[n]))));
+        }
+    }
 
     #[test]
     fn retaining_keeps_order_and_passes_every_digest_once() {

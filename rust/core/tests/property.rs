@@ -17,11 +17,11 @@ use regsweep_core::error::Result;
 use regsweep_core::layout::distribution as layout;
 use regsweep_core::mark::{Marks, Options, mark};
 use regsweep_core::progress::Control;
-use regsweep_core::remove::{Removed, remove_eligible};
+use regsweep_core::remove::{self, Destination, Removed};
 use regsweep_core::scan::scan;
 use regsweep_core::store::layers::{Fault, Faulty, Operation};
 use regsweep_core::store::memory::MemoryStore;
-use regsweep_core::store::{Key, List, Read};
+use regsweep_core::store::{Key, List, Read, Remove};
 
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -174,6 +174,10 @@ fn run(store: &(impl List + Read), delete_untagged: bool) -> Result<Marks> {
     mark(store, catalog, Options { delete_untagged, ..Options::default() }, &control)
 }
 
+fn remove_eligible(store: &(impl List + Read + Remove), marks: &mut Marks) -> Removed {
+    remove::remove_eligible(store, marks, Destination::Nowhere(None), &Control::default()).unwrap()
+}
+
 fn eligible(marks: &Marks) -> BTreeSet<Digest> {
     marks.blobs.iter().map(|(digest, _)| digest).collect()
 }
@@ -247,7 +251,7 @@ proptest! {
         again in 0..4usize,
     ) {
         let (reference, plain, tagged) = build(&pieces);
-        remove_eligible(&reference, &mut run(&reference, delete_untagged).unwrap(), &Control::default()).unwrap();
+        remove_eligible(&reference, &mut run(&reference, delete_untagged).unwrap());
         let live = if delete_untagged { tagged } else { plain };
         prop_assert_eq!(&stored(&reference), &live);
 
@@ -255,7 +259,7 @@ proptest! {
         let mut marks = run(&store, delete_untagged).unwrap();
         let fault = Fault::Error(ErrorKind::PermissionDenied);
         let store = Faulty::new(store, script(Operation::Remove, number, again, fault));
-        let removed: Removed = remove_eligible(&store, &mut marks, &Control::default()).unwrap();
+        let removed = remove_eligible(&store, &mut marks);
         let store = store.inner();
         prop_assert!(stored(store).is_superset(&live));
         // Every manifest link that is still there still has its manifest.
@@ -268,7 +272,7 @@ proptest! {
         }
         let mut rest = run(store, delete_untagged).unwrap();
         prop_assert_eq!(removed.failures.is_empty(), rest.blobs.is_empty() && rest.revisions.is_empty() && rest.layer_links.is_empty());
-        remove_eligible(store, &mut rest, &Control::default()).unwrap();
+        remove_eligible(store, &mut rest);
         prop_assert_eq!(stored(store), live);
         prop_assert_eq!(store.files(), reference.files());
     }

@@ -3,13 +3,17 @@
 #![allow(missing_docs, clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
 
 mod catalog;
+mod choices;
 mod descriptor;
 mod errors;
 mod marks;
+mod plan;
 mod progress;
+mod quarantine;
 mod remove;
 mod store;
 mod synthetic;
+mod text;
 mod wait;
 mod yaml;
 
@@ -18,13 +22,17 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::catalog::Catalog;
+    use crate::catalog::{Catalog, TagRow};
     #[pymodule_export]
     use crate::errors::CoreError;
     #[pymodule_export]
     use crate::marks::{BrokenImage, Damage, Marks, Note};
     #[pymodule_export]
+    use crate::plan::Plan;
+    #[pymodule_export]
     use crate::progress::Progress;
+    #[pymodule_export]
+    use crate::quarantine::{Purged, Restored, purge, restore, undo};
     #[pymodule_export]
     use crate::remove::{RemovalFailure, Removed, remove_eligible};
     #[pymodule_export]

@@ -6,7 +6,7 @@ use super::bulk::collect_listed;
 use crate::catalog::Note;
 use crate::digest::Algorithm;
 use crate::error::{Error, Kind, Result};
-use crate::layout::distribution as layout;
+use crate::layout::{distribution as layout, quarantine};
 use crate::progress::Control;
 use crate::store::{Entry, EntryKind, Key, List};
 
@@ -25,6 +25,8 @@ pub(super) struct Tree {
     pub(super) prefixes: BTreeSet<(Algorithm, u8)>,
     pub(super) notes: Vec<Note>,
     pub(super) database_in_use: bool,
+    /// Whether runs have set something aside.
+    pub(super) has_quarantines: bool,
 }
 
 /// Where the layout has a directory, only a directory will do.
@@ -79,14 +81,18 @@ pub(super) fn find(store: &impl List, control: &Control) -> Result<Tree> {
     for ancestor in layout::ANCESTORS {
         // Beside the registry there may be anything at all, so look only for the one name.
         let parent = here.clone();
-        let listed = collect_listed(store, &[here.clone()], control, |_, entry, found: &mut (bool, bool)| {
+        let listed = collect_listed(store, &[here.clone()], control, |_, entry, found: &mut (bool, bool, bool)| {
             if entry.name == ancestor.as_bytes() {
                 found.0 = is_fixed_directory(&parent, entry)?;
             }
             found.1 |= entry.name == b"lockfiles" && parent.as_bytes() == b"docker/registry";
+            if entry.name == quarantine::TOP.as_bytes() && parent == Key::root() {
+                found.2 = is_fixed_directory(&parent, entry)?;
+            }
             Ok(())
         })?;
-        let (present, lockfiles) = listed[0];
+        let (present, lockfiles, quarantines) = listed[0];
+        tree.has_quarantines |= quarantines;
         if lockfiles {
             tree.database_in_use = has_database_marker(store, control)?;
         }
@@ -96,26 +102,37 @@ pub(super) fn find(store: &impl List, control: &Control) -> Result<Tree> {
             return Ok(tree);
         }
     }
-    let listed = collect_listed(store, &[here.clone()], control, |_, entry, found: &mut (bool, bool, Vec<Note>)| {
-        match entry.name {
-            b"repositories" => found.0 = is_fixed_directory(&here, entry)?,
-            b"blobs" => found.1 = is_fixed_directory(&here, entry)?,
-            name => found.2.push(Note { key: here.join(name), reason: "not part of the registry's layout" }),
-        }
-        Ok(())
-    })?;
-    for (repositories, blobs, notes) in listed {
-        tree.notes.extend(notes);
-        if repositories {
-            find_repositories(store, &mut tree, control)?;
-        } else {
-            tree.notes.push(Note { key: Key::new(layout::REPOSITORIES), reason: "there are no repositories" });
-        }
-        if blobs {
-            find_prefixes(store, &mut tree, control)?;
-        }
+    if !find_below(store, &here, &mut tree, control)? {
+        tree.notes.push(Note { key: Key::new(layout::REPOSITORIES), reason: "there are no repositories" });
     }
+    Control::count(&control.counters.repositories, tree.repositories.len());
     Ok(tree)
+}
+
+/// Finds what is in the directory of a registry, which exists. Tells whether it has repositories.
+pub(super) fn find_below(store: &impl List, registry: &Key, tree: &mut Tree, control: &Control) -> Result<bool> {
+    let listed = collect_listed(
+        store,
+        std::slice::from_ref(registry),
+        control,
+        |_, entry, found: &mut (bool, bool, Vec<Note>)| {
+            match entry.name {
+                b"repositories" => found.0 = is_fixed_directory(registry, entry)?,
+                b"blobs" => found.1 = is_fixed_directory(registry, entry)?,
+                name => found.2.push(Note { key: registry.join(name), reason: "not part of the registry's layout" }),
+            }
+            Ok(())
+        },
+    )?;
+    let (has_repositories, has_blobs, ref notes) = listed[0];
+    tree.notes.extend_from_slice(notes);
+    if has_repositories {
+        find_repositories(store, &registry.join("repositories"), tree, control)?;
+    }
+    if has_blobs {
+        find_prefixes(store, &registry.join("blobs"), tree, control)?;
+    }
+    Ok(has_repositories)
 }
 
 fn has_database_marker(store: &impl List, control: &Control) -> Result<bool> {
@@ -136,8 +153,7 @@ struct Level {
 }
 
 /// Walks down `repositories/`, one level of all of it at a time.
-fn find_repositories(store: &impl List, tree: &mut Tree, control: &Control) -> Result<()> {
-    let top = Key::new(layout::REPOSITORIES);
+fn find_repositories(store: &impl List, top: &Key, tree: &mut Tree, control: &Control) -> Result<()> {
     let mut names: Vec<Vec<u8>> = vec![Vec::new()];
     while !names.is_empty() {
         let keys: Vec<Key> = names.iter().map(|name| top.join(name)).collect();
@@ -178,7 +194,6 @@ fn find_repositories(store: &impl List, tree: &mut Tree, control: &Control) -> R
         names = next;
     }
     tree.repositories.sort_by(|one, other| walk_order(&one.name).cmp(walk_order(&other.name)));
-    Control::count(&control.counters.repositories, tree.repositories.len());
     Ok(())
 }
 
@@ -188,9 +203,8 @@ fn walk_order(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     name.split(|&byte| byte == b'/').chain([layout::MANIFESTS.as_bytes()])
 }
 
-fn find_prefixes(store: &impl List, tree: &mut Tree, control: &Control) -> Result<()> {
-    let blobs = Key::new(layout::BLOBS);
-    let children = subdirectories(store, &blobs, control)?;
+fn find_prefixes(store: &impl List, blobs: &Key, tree: &mut Tree, control: &Control) -> Result<()> {
+    let children = subdirectories(store, blobs, control)?;
     tree.notes.extend(children.notes);
     for name in children.names {
         let directory = blobs.join(&name);

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::{
     Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove,
-    RemoveVisitor, Stat, StatVisitor,
+    RemoveVisitor, RenameVisitor, Renamed, Renames, Stat, StatVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::progress::Control;
@@ -119,7 +119,7 @@ impl List for MemoryStore {
             }
             let mut entries = Entries::default();
             let skip = if key.as_bytes().is_empty() { 0 } else { key.as_bytes().len() + 1 };
-            for (child, node) in nodes.iter().filter(|(child, _)| *child != key && is_below(child, key)) {
+            for (child, node) in nodes.iter().filter(|(child, _)| is_inside(child, key)) {
                 let name = &child.as_bytes()[skip..];
                 if !name.contains(&b'/') {
                     let kind = match node {
@@ -183,15 +183,65 @@ impl Remove for MemoryStore {
                     Ok(Removal::Removed)
                 }
             };
-            let directory = groups[group].directory.join(groups[group].names.get(index));
-            if holder == Holder::RemoveIfEmpty
-                && !nodes.keys().any(|other| other != &directory && is_below(other, &directory))
-            {
-                nodes.remove(&directory);
+            if holder == Holder::RemoveIfEmpty && !groups[group].leaf.is_empty() {
+                remove_if_empty(&mut nodes, &groups[group].directory.join(groups[group].names.get(index)));
             }
             drop(nodes);
             visit(group, index, outcome);
             Ok(())
         })
+    }
+
+    fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
+        for (number, renames) in renames.iter().enumerate() {
+            for index in 0..renames.names.len() {
+                control.check()?;
+                let name = renames.names.get(index);
+                visit(number, index, self.rename_one(&renames.from.key(name), &renames.to.key(name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>> {
+        for group in groups {
+            for name in group.names.iter() {
+                control.check()?;
+                remove_if_empty(&mut self.nodes(), &group.directory.join(name));
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn remove_if_empty(nodes: &mut BTreeMap<Key, Node>, key: &Key) {
+    if matches!(nodes.get(key), Some(Node::Directory)) && !nodes.keys().any(|other| is_inside(other, key)) {
+        nodes.remove(key);
+    }
+}
+
+fn is_inside(key: &Key, directory: &Key) -> bool {
+    key != directory && is_below(key, directory)
+}
+
+impl MemoryStore {
+    fn rename_one(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        let nodes = self.nodes();
+        let Some(node) = resolve(&nodes, "move", from)?.cloned() else { return Ok(Renamed::Absent) };
+        if resolve(&nodes, "move", to)?.is_some() {
+            return Ok(Renamed::Occupied);
+        }
+        let below: Vec<(Key, Node)> = nodes
+            .iter()
+            .filter(|(key, _)| is_inside(key, from))
+            .map(|(key, node)| (to.join(&key.as_bytes()[from.as_bytes().len() + 1..]), node.clone()))
+            .collect();
+        drop(nodes);
+        self.take(from.as_bytes());
+        self.place(to, node);
+        for (key, node) in below {
+            self.place(&key, node);
+        }
+        Ok(Renamed::Moved)
     }
 }

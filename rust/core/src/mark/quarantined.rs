@@ -1,0 +1,95 @@
+//! What lies in quarantines: what of it counts, and what of it is live.
+//!
+//! What a run has set aside is part of no repository any more. It counts in two ways: a link that was written after
+//! the run began was pushed through a handle opened before (2.8 writes links in place), so it is as good as one in
+//! the registry; and a manifest that lies there can be read, so that what refers to it still reaches through it.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Catalog, Quarantine};
+use crate::digest::{Algorithm, Digest};
+use crate::error::Result;
+use crate::layout::{distribution as layout, quarantine};
+use crate::live_set::{Flag, LiveSet};
+use crate::manifests::Manifests;
+use crate::mark::Closure;
+use crate::progress::Control;
+use crate::scan::collect;
+use crate::store::{EntryKind, Key, List};
+
+/// Manifest links and tags that were written after their run began are roots.
+pub(super) fn add_young(catalog: &Catalog, manifests: &Manifests, closure: &mut Closure) {
+    for quarantine in &catalog.quarantines {
+        for repository in &quarantine.repositories {
+            for revision in &repository.revisions {
+                if revision.modified >= quarantine.begun {
+                    closure.add_root(manifests, revision.manifest);
+                }
+            }
+            for tag in &repository.tags {
+                if let Some(id) = tag.target
+                    && quarantine.is_young(tag.modified)
+                {
+                    closure.add_root(manifests, id);
+                }
+            }
+        }
+    }
+}
+
+/// The blobs of layer links that were written after their run began are live.
+pub(super) fn keep_young_layers(catalog: &Catalog, live: &LiveSet) {
+    for quarantine in &catalog.quarantines {
+        for digest in quarantine.repositories.iter().flat_map(|repository| &repository.young_layer_links) {
+            live.insert(digest);
+        }
+    }
+}
+
+/// The live blobs among those that are set aside; they get the flag [`Flag::Stored`]. Takes out of `dataless` what is
+/// set aside.
+pub(super) fn find_live(
+    store: &impl List,
+    catalog: &Catalog,
+    live: &LiveSet,
+    dataless: &mut BTreeSet<Digest>,
+    control: &Control,
+) -> Result<Vec<(usize, Digest)>> {
+    let mut found = Vec::new();
+    for (index, quarantine) in catalog.quarantines.iter().enumerate() {
+        let is_live = |digest: &Digest| live.view(digest.prefix()).flag(digest, Flag::Stored).is_some();
+        let blobs = list_blobs(store, quarantine, control, |digest| is_live(digest) || dataless.contains(digest))?;
+        for digest in blobs.into_iter().flatten() {
+            dataless.remove(&digest);
+            found.extend(is_live(&digest).then_some((index, digest)));
+        }
+    }
+    Ok(found)
+}
+
+/// The blobs of a quarantine for which `wanted` holds, by prefix in order.
+pub(crate) fn list_blobs(
+    store: &impl List,
+    quarantine: &Quarantine,
+    control: &Control,
+    wanted: impl Fn(&Digest) -> bool + Sync,
+) -> Result<Vec<Vec<Digest>>> {
+    let prefixes: Vec<(Algorithm, u8)> = quarantine.prefixes.iter().copied().collect();
+    let directories: Vec<Key> = prefixes
+        .iter()
+        .map(|&(algorithm, prefix)| quarantine::aside(&quarantine.tree, &layout::blob_prefix(algorithm, prefix)))
+        .collect();
+    let listed = collect(store, &directories, control, |index, entry, found: &mut Vec<Digest>| {
+        let digest = Digest::from_hex(prefixes[index].0, entry.name);
+        found.extend(digest.filter(|digest| entry.kind == EntryKind::File && wanted(digest)));
+        Ok(())
+    })?;
+    Ok(listed
+        .into_iter()
+        .flatten()
+        .map(|mut digests| {
+            digests.sort_unstable();
+            digests
+        })
+        .collect())
+}
