@@ -146,7 +146,7 @@ pub struct Marks {
     pub notes: Vec<Note>,
     /// How many eligible manifest links are more than a day younger than any tag of the registry.
     pub newer_than_tags: usize,
-    /// Live blobs that lie in a quarantine, by the index of that: what a confirmation brings back.
+    /// Live blobs that lie in a quarantine only, by the index of that: what a confirmation brings back.
     pub quarantined: Vec<(usize, Digest)>,
     closure: Closure,
 }

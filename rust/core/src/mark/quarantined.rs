@@ -14,8 +14,8 @@ use crate::live_set::{Flag, LiveSet};
 use crate::manifests::Manifests;
 use crate::mark::Closure;
 use crate::progress::Control;
-use crate::scan::collect;
-use crate::store::{EntryKind, Key, List};
+use crate::scan::{collect, stat_all};
+use crate::store::{EntryKind, Group, Key, List};
 
 /// Manifest links and tags that were written after their run began are roots.
 pub(super) fn add_young(catalog: &Catalog, manifests: &Manifests, closure: &mut Closure) {
@@ -46,8 +46,8 @@ pub(super) fn keep_young_layers(catalog: &Catalog, live: &LiveSet) {
     }
 }
 
-/// The live blobs among those that are set aside; they get the flag [`Flag::Stored`]. Takes out of `dataless` what is
-/// set aside.
+/// The live blobs that are nowhere but set aside; they get the flag [`Flag::Stored`]. Takes out of `dataless` what is set
+/// aside.
 pub(super) fn find_live(
     store: &impl List,
     catalog: &Catalog,
@@ -57,11 +57,25 @@ pub(super) fn find_live(
 ) -> Result<Vec<(usize, Digest)>> {
     let mut found = Vec::new();
     for (index, quarantine) in catalog.quarantines.iter().enumerate() {
-        let is_live = |digest: &Digest| live.view(digest.prefix()).flag(digest, Flag::Stored).is_some();
-        let blobs = list_blobs(store, quarantine, control, |digest| is_live(digest) || dataless.contains(digest))?;
-        for digest in blobs.into_iter().flatten() {
-            dataless.remove(&digest);
-            found.extend(is_live(&digest).then_some((index, digest)));
+        let blobs =
+            list_blobs(store, quarantine, control, |digest| live.contains(digest) || dataless.contains(digest))?;
+        let mut groups = Vec::new();
+        let mut members = Vec::new();
+        for digests in &blobs {
+            let alive: Vec<Digest> = digests.iter().copied().filter(|digest| live.contains(digest)).collect();
+            for digest in digests {
+                dataless.remove(digest);
+            }
+            for some in alive.chunks(Group::SIZE) {
+                let directory = layout::blob_prefix(some[0].algorithm(), some[0].prefix());
+                groups.extend(Group::split(&directory, layout::DATA, some.iter().map(Digest::hex)));
+                members.push(some.to_vec());
+            }
+        }
+        // A listing of the registry's blobs does not tell: the directory of what was set aside is still there.
+        for (digest, stat) in members.into_iter().flatten().zip(stat_all(store, &groups, control)?.concat()) {
+            live.view(digest.prefix()).flag(&digest, Flag::Stored);
+            found.extend(stat.is_none().then_some((index, digest)));
         }
     }
     Ok(found)

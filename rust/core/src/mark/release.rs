@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::SystemTime;
 
 use super::EligibleTag;
-use crate::catalog::{Catalog, Repository, Target};
+use crate::catalog::{Catalog, Repository, Revision, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::manifest::Role;
 use crate::manifests::{ManifestId, Manifests};
@@ -261,9 +261,14 @@ impl Chooser<'_> {
             let parts = self.reach_below(untagged.iter().map(|revision| revision.manifest));
             let mut images: Vec<_> = untagged.iter().filter(|revision| !parts.contains(&revision.manifest)).collect();
             images.sort_by_key(|revision| std::cmp::Reverse(revision.modified));
-            let newest: HashSet<ManifestId> = images.iter().take(rule.keep).map(|revision| revision.manifest).collect();
+            // Of equal times all, for nothing says which of those to take.
+            let last = images.get(rule.keep.saturating_sub(1)).filter(|_| rule.keep > 0).map(|last| last.modified);
+            let stays = |revision: &Revision| match last {
+                Some(last) => revision.modified >= last && !parts.contains(&revision.manifest),
+                None => rule.keep > 0,
+            };
             for revision in untagged {
-                if revision.modified < rule.before && !newest.contains(&revision.manifest) {
+                if revision.modified < rule.before && !stays(revision) {
                     origins.insert(revision.manifest, Origin::Untagged);
                 }
             }

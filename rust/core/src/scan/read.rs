@@ -35,41 +35,58 @@ pub(crate) fn load(
         if ids.is_empty() {
             return Ok(());
         }
-        let mut found = read_twice(store, manifests, &ids, &registry_place, control)?;
-        for quarantine in quarantines {
-            let absent: Vec<ManifestId> = absent(&found)
-                .filter(|&id| {
-                    let digest = manifests.digest(id);
-                    quarantine.prefixes.contains(&(digest.algorithm(), digest.prefix()))
-                })
-                .collect();
-            let aside =
-                |algorithm, prefix| (quarantine::aside(&quarantine.tree, &layout::blob_prefix(algorithm, prefix)), "");
-            let brought: HashMap<ManifestId, Found> = read_twice(store, manifests, &absent, &aside, control)?
-                .into_iter()
-                .filter(|found| found.state != State::Absent)
-                .map(|found| (found.id, found))
-                .collect();
-            if !brought.is_empty() {
-                found.retain(|found| !brought.contains_key(&found.id));
-                found.extend(brought.into_values());
-            }
-        }
-        confirm_absent(store, manifests, absent(&found).collect(), prefixes, control)?;
-        // By number, so that what is found next is numbered alike in every run.
-        found.sort_unstable_by_key(|found| found.id);
-        for found in found {
-            let edges: Vec<Edge> = found
-                .leads_to
-                .iter()
-                .map(|reference| Edge {
-                    role: reference.role,
-                    target: manifests.intern(&reference.digest, reference.role == Role::Child),
-                })
-                .collect();
-            manifests.settle(found.id, found.state, found.span, &edges);
+        for ids in ids.chunks(PORTION) {
+            load_some(store, manifests, ids, prefixes, quarantines, control)?;
         }
     }
+}
+
+/// Manifests read at once: the names and findings of all of a large registry's take more memory than their graph.
+const PORTION: usize = 64 * 1024;
+
+fn load_some(
+    store: &(impl List + Read + ?Sized),
+    manifests: &mut Manifests,
+    ids: &[ManifestId],
+    prefixes: &BTreeSet<(Algorithm, u8)>,
+    quarantines: &[Quarantine],
+    control: &Control,
+) -> Result<()> {
+    let mut found = read_twice(store, manifests, ids, &registry_place, control)?;
+    for quarantine in quarantines {
+        let absent: Vec<ManifestId> = absent(&found)
+            .filter(|&id| {
+                let digest = manifests.digest(id);
+                quarantine.prefixes.contains(&(digest.algorithm(), digest.prefix()))
+            })
+            .collect();
+        let aside =
+            |algorithm, prefix| (quarantine::aside(&quarantine.tree, &layout::blob_prefix(algorithm, prefix)), "");
+        let brought: HashMap<ManifestId, Found> = read_twice(store, manifests, &absent, &aside, control)?
+            .into_iter()
+            .filter(|found| found.state != State::Absent)
+            .map(|found| (found.id, found))
+            .collect();
+        if !brought.is_empty() {
+            found.retain(|found| !brought.contains_key(&found.id));
+            found.extend(brought.into_values());
+        }
+    }
+    confirm_absent(store, manifests, absent(&found).collect(), prefixes, control)?;
+    // By number, so that what is found next is numbered alike in every run.
+    found.sort_unstable_by_key(|found| found.id);
+    for found in found {
+        let edges: Vec<Edge> = found
+            .leads_to
+            .iter()
+            .map(|reference| Edge {
+                role: reference.role,
+                target: manifests.intern(&reference.digest, reference.role == Role::Child),
+            })
+            .collect();
+        manifests.settle(found.id, found.state, found.span, &edges);
+    }
+    Ok(())
 }
 
 /// Where the blobs of a prefix are looked for: the directory, and what follows their names there.

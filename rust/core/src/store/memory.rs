@@ -56,6 +56,15 @@ impl MemoryStore {
         self.nodes().retain(|other, _| other != &key && !is_below(other, &below));
     }
 
+    /// All files, with their contents and times.
+    pub fn contents(&self) -> BTreeMap<Key, (Vec<u8>, SystemTime)> {
+        let file = |(key, node): (&Key, &Node)| match node {
+            Node::File { content, modified } => Some((key.clone(), (content.clone(), *modified))),
+            Node::Directory | Node::Other(_) => None,
+        };
+        self.nodes().iter().filter_map(file).collect()
+    }
+
     /// The keys of all files.
     pub fn files(&self) -> BTreeSet<Key> {
         self.nodes().iter().filter(|(_, node)| matches!(node, Node::File { .. })).map(|(key, _)| key.clone()).collect()
