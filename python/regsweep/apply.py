@@ -166,9 +166,7 @@ def _forget_if_untouched(journal: Journal, store: Store, run: Run, clock: Callab
         journal.save(run)
 
 
-def _finish(
-    journal: Journal, run: Run, removed: Removed, purged: Purged | None, clock: Callable[[], float]
-) -> None:
+def _finish(journal: Journal, run: Run, removed: Removed, purged: Purged | None, clock: Callable[[], float]) -> None:
     # What went in an interrupted application before counts as well.
     run.state = "quarantined" if purged is None else "purged"
     run.note(

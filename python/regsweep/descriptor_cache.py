@@ -1,8 +1,8 @@
 """The registry's cache of blob descriptors, which goes on saying that a removed blob is there.
 
-With ``redis`` the entries can be removed by key. With ``inmemory`` they last as long as the registry's process: only one
-that was started after the removal has forgotten. (``registry/storage/cache/{redis,memory}`` of distribution; the keys are
-the same in 2.8 and 3.x.)
+With ``redis`` the entries can be removed by key. With ``inmemory`` they last as long as the registry's process: only
+one that was started after the removal has forgotten. (``registry/storage/cache/{redis,memory}`` of distribution; the
+keys are the same in 2.8 and 3.x.)
 """
 
 from __future__ import annotations
@@ -101,10 +101,11 @@ def _client(section: Mapping[str, Any]) -> Any:
         }
     if name := section.get("mastername"):
         passwords = {"username": section.get("sentinelusername"), "password": section.get("sentinelpassword")}
-        sentinel = Sentinel(addresses, sentinel_kwargs=passwords, **common)
-        return sentinel.master_for(name, db=section.get("db") or 0)
+        sentinel = Sentinel(addresses, sentinel_kwargs=passwords, **common)  # type: ignore[no-untyped-call]
+        return sentinel.master_for(name, db=section.get("db") or 0)  # type: ignore[no-untyped-call]
     if len(addresses) > 1:
-        return RedisCluster(startup_nodes=[ClusterNode(host, port) for host, port in addresses], **common)
+        nodes = [ClusterNode(host, port) for host, port in addresses]  # type: ignore[no-untyped-call]
+        return RedisCluster(startup_nodes=nodes, **common)
     host, port = addresses[0]
     return redis.Redis(host=host, port=port, db=section.get("db") or 0, **common)
 

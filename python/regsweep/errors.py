@@ -98,7 +98,9 @@ class JournalError(RegsweepError):
     """What runs leave in ``.regsweep`` cannot be read or written."""
 
     def __init__(self, message: str, *, key: str) -> None:
-        super().__init__(message, operation="journal", key=key, next_step="look at the named file below the storage root")
+        super().__init__(
+            message, operation="journal", key=key, next_step="look at the named file below the storage root"
+        )
 
     @classmethod
     def at(cls, key: str, error: OSError) -> JournalError:
@@ -126,7 +128,7 @@ class CacheError(RegsweepError):
             message,
             operation="clear cache",
             key="storage.cache.blobdescriptor",
-            next_step="nothing was purged; see that Redis can be reached as the registry's configuration says, run again",
+            next_step="see that Redis can be reached as the registry's configuration says, then run again",
         )
 
 

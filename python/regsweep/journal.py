@@ -123,7 +123,7 @@ class Journal:
         """
         try:
             with self.directory() as handle:
-                names = sorted(name for name in os.listdir(handle) if _is_directory(handle, name))
+                names = sorted(name for name in os.listdir(handle) if _is_directory(handle, name))  # noqa: PTH208
         except FileNotFoundError:
             return []
         return [run for name in names if (run := self.find(name)) is not None]
@@ -152,7 +152,9 @@ class Journal:
         """Leaves all that a run needs to be found again, before anything moves. Doing it again changes nothing."""
         with self.directory(run.id, make=True) as handle:
             if not _exists(handle, "plan"):
-                descriptor = os.open("plan.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=handle)
+                descriptor = os.open(
+                    "plan.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=handle
+                )
                 with os.fdopen(descriptor, "wb") as file:
                     shutil.copyfileobj(plan, file)
                     file.flush()

@@ -35,9 +35,6 @@ class StoreLock:
         journal: of the store.
         command: what is being done, for whoever finds it locked.
         clock: seconds since 1970.
-
-    Raises:
-        LockedError: somebody else is at work.
     """
 
     def __init__(self, journal: Journal, command: str, clock: Callable[[], float] = time.time) -> None:
@@ -55,17 +52,30 @@ class StoreLock:
         self._renewal = threading.Thread(target=self._renew, name="regsweep-lock", daemon=True)
 
     def __enter__(self) -> StoreLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Takes the lock, and renews it from now on.
+
+        Raises:
+            LockedError: somebody else is at work.
+        """
         with self._guarded() as handle:
             found = _read(handle)
             if found is not None and self._is_held(found):
                 raise LockedError(_describe(found))
             self._write(handle)
         self._renewal.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
+        """Gives the lock up, where it is held."""
         self._stop.set()
-        self._renewal.join()
+        if self._renewal.is_alive():
+            self._renewal.join()
         # Where it cannot be taken away it expires.
         with contextlib.suppress(OSError), self._guarded() as handle:
             if self._is_mine(_read(handle)):
@@ -108,17 +118,6 @@ class StoreLock:
         return not (same_place and _is_gone(found.get("pid")))
 
 
-def holder(journal: Journal, clock: Callable[[], float] = time.time) -> str | None:
-    """Who is at work on a store, in words; ``None`` where nobody is."""
-    try:
-        with journal.directory() as handle:
-            found = _read(handle)
-    except FileNotFoundError:
-        return None
-    probe = StoreLock(journal, "", clock)
-    return _describe(found) if found is not None and probe._is_held(found) else None
-
-
 def _read(handle: int) -> dict[str, Any] | None:
     try:
         found = json.loads(read_file(handle, _NAME))
@@ -139,7 +138,7 @@ def _process_space() -> str:
     """Where process numbers mean the same: the same boot and the same namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return secrets.token_hex(8)  # nowhere else
 

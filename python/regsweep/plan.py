@@ -22,7 +22,7 @@ from regsweep.errors import GuardRefused, PlanError, StorageError
 from regsweep.units import format_bytes
 
 if TYPE_CHECKING:
-    from regsweep.library import Catalog, Marks, ProgressCallback, Store
+    from regsweep.library import Marks, ProgressCallback, Store
     from regsweep.policy import Policy
     from regsweep.policy.selection import Choice, Decider
 

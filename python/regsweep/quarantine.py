@@ -131,7 +131,9 @@ def _find(journal: Journal, run_id: str, states: Collection[str]) -> Run:
     if run is None:
         raise RunError(f"there is no run {run_id}", key=run_id, next_step="'regsweep runs' lists them")
     if run.state not in states:
-        hint = "apply its plan again to finish it" if run.state == "applying" else "'regsweep runs' says what became of it"
+        hint = (
+            "apply its plan again to finish it" if run.state == "applying" else "'regsweep runs' says what became of it"
+        )
         raise RunError(f"the run {run_id} is {run.state}", key=run_id, next_step=hint)
     return run
 
@@ -240,7 +242,8 @@ def purge(
     journal = Journal(store.root)
     with StoreLock(journal, "purge") as lock:
         now = clock()
-        due, early = [], []
+        due: list[tuple[Run, float]] = []
+        early: list[tuple[Run, float]] = []
         for run in journal.runs():
             if run.state in ("confirmed", "purging"):
                 left = _set_aside_at(run) + older_than - now

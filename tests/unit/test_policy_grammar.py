@@ -52,7 +52,7 @@ def test_the_example() -> None:
     assert ci.untagged is not None
     assert (ci.untagged.older_than, ci.untagged.keep) == (7 * 86400, 1)
     assert (ci.referrers, rest.referrers, rest.untagged) == ("delete-orphans", "follow", None)
-    assert not parsed.needs_configs
+    assert not any(policy.needs_configs for policy in parsed.policies)
     assert not parsed.needs_pulls
 
 
@@ -95,7 +95,7 @@ def test_the_hash_is_that_of_the_file_and_lists_of_delete_rules_are_named_by_num
 )
 def test_what_rules_need(condition: str, configs: bool, pulls: int) -> None:
     parsed = policy.parse(f"version: 1\npolicies: [{{repositories: [a], {condition}}}]".encode(), "p.yml")
-    assert (parsed.needs_configs, len(parsed.needs_pulls)) == (configs, pulls)
+    assert (parsed.policies[0].needs_configs, len(parsed.needs_pulls)) == (configs, pulls)
 
 
 BASE = "version: 1\npolicies:\n  - repositories: [a]\n"

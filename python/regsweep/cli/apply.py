@@ -26,7 +26,9 @@ from regsweep.cli.progress import describe_removal
 @click.command()
 @click.argument("plan", metavar="PLAN")
 @click.option(
-    "--store", metavar="STORE", help="The store, where it is not at the root that the plan names (or its configuration)."
+    "--store",
+    metavar="STORE",
+    help="The store, where it is not at the root that the plan names (or its configuration).",
 )
 @click.option("--permanent", is_flag=True, help="Remove at once, with no way back: for a registry that is stopped.")
 @click.option(

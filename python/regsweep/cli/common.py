@@ -1,11 +1,11 @@
-"""What all click commands share: how a store is opened, options that mean the same everywhere, errors and exit codes."""
+"""What all click commands share: options that mean the same everywhere, opening a store, errors and exit codes."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
@@ -22,7 +22,14 @@ T = TypeVar("T")
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
-class Duration(click.ParamType):
+if TYPE_CHECKING:
+    FloatType = click.ParamType[float]
+else:
+    # Before 8.5 it takes no type.
+    FloatType = click.ParamType
+
+
+class Duration(FloatType):
     """``24h``, ``7d``, ``1h30m``: seconds."""
 
     name = "duration"
@@ -37,7 +44,7 @@ class Duration(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Share(click.ParamType):
+class Share(FloatType):
     """``0.3`` or ``30%``."""
 
     name = "share"
@@ -52,7 +59,7 @@ class Share(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Moment(click.ParamType):
+class Moment(FloatType):
     """A time in RFC 3339, or a date: seconds since 1970."""
 
     name = "time"
@@ -106,7 +113,9 @@ def override_option(*guards: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 def marking_options(function: Callable[P, T]) -> Callable[P, T]:
     """What stays in any case, what counts as damage, and how much may go."""
     for option in (
-        click.option("--max-removed-share", type=Share(), help="Refuse where more than this share of the blobs would go."),
+        click.option(
+            "--max-removed-share", type=Share(), help="Refuse where more than this share of the blobs would go."
+        ),
         click.option(
             "--accept-damage",
             multiple=True,

@@ -42,8 +42,8 @@ def settle_option(function: click.decorators.FC) -> click.decorators.FC:
 def confirm(store: str, run: str | None, settle: float, no_wait: bool, jobs: int | None) -> int:
     """Bring back whatever is reachable of what runs have set aside on STORE.
 
-    Waits until requests that were in flight have ended, clears the registry's Redis cache where it has one, waits again,
-    and marks the store and every quarantine. RUN is one run's id; by default all that wait are confirmed.
+    Waits until requests that were in flight have ended, clears the registry's Redis cache where it has one, waits
+    again, and marks the store and every quarantine. RUN is one run's id; by default all that wait are confirmed.
     """
     waiting = quarantine.Waiting(settle, sleep=None) if no_wait else quarantine.Waiting(settle)
     opened = open_for(store, jobs)

@@ -13,7 +13,7 @@ import time
 
 from regsweep import config, exit_codes, library, safety
 from regsweep.cli import arguments, progress, summary
-from regsweep.errors import ConfigurationError, DriverError, LoggingError, RegsweepError, StorageError
+from regsweep.errors import ConfigurationError, DriverError, LockedError, LoggingError, RegsweepError, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from regsweep.cli.arguments import Options
     from regsweep.cli.json_report import JsonReport
+    from regsweep.lock import StoreLock
 
 _STDOUT = 1
 # Names in a storage can be anything; what would command the terminal is shown instead.
@@ -49,6 +50,7 @@ class _Run:
         self._progress = progress.ProgressLine(sys.stderr)
         self._report: JsonReport | None = None
         self._removal_started = False
+        self._lock: StoreLock | None = None
 
     def run(self) -> int:
         try:
@@ -68,9 +70,12 @@ class _Run:
                 "operation": getattr(error, "operation", ""),
                 "key": getattr(error, "key", ""),
             }
-            return self._end_report("failed", exit_codes.FAILED, error=details)
+            code = exit_codes.REFUSED if isinstance(error, LockedError) else exit_codes.FAILED
+            return self._end_report("failed", code, error=details)
         finally:
             self._abandon_report()
+            if self._lock is not None:
+                self._lock.release()
 
     def _collect(self) -> int:
         options = self._options
@@ -82,6 +87,7 @@ class _Run:
         keep = self._read_keep_list()
         store = library.open_config(registry, jobs=options.jobs)
         self._begin_report(registry.path, store.root, keep, warnings)
+        self._take_lock(store.root)
 
         catalog = store.scan(progress=self._progress.start(progress.describe_scan))
         marks = catalog.mark(
@@ -100,6 +106,7 @@ class _Run:
             self._report_scan(self._report, catalog, marks, refusals)
         _say([summary.scan_line(store.root, catalog, marks)])
         _say(summary.findings(marks))
+        _say(summary.quarantine_warnings(marks, store.root))
         _say(summary.guard_lines(refusals))
         damaged = any(not damage.accepted for damage in marks.damaged) or any(image.counts for image in marks.broken)
 
@@ -108,6 +115,16 @@ class _Run:
             code = exit_codes.REFUSED if refused else exit_codes.DONE_WITH_DAMAGE if damaged else exit_codes.DONE
             return self._end_report("refused" if refused else "dry-run", code)
         return self._remove(marks, damaged=damaged)
+
+    def _take_lock(self, root: str) -> None:
+        """Where plans were ever applied, one may be on its way just now. (Elsewhere nothing is left in the storage.)"""
+        if self._options.dry_run or not os.path.lexists(f"{root}/.regsweep"):
+            return
+        from regsweep.journal import Journal
+        from regsweep.lock import StoreLock
+
+        self._lock = StoreLock(Journal(root), "garbage-collect")
+        self._lock.acquire()
 
     def _read_keep_list(self) -> list[str]:
         if self._options.keep_list is None:

@@ -80,10 +80,14 @@ def planning_options(function: Callable[..., int]) -> Callable[..., int]:
             raise click.UsageError("--delete-untagged and --policy exclude each other: the policy's 'untagged' says it")
         return function(planning=planning, **kwargs)
 
-    options = [
-        click.option("--policy", "policy_file", metavar="FILE", help="Tags and untagged manifests go as this policy says."),
+    options: list[Callable[..., Any]] = [
+        click.option(
+            "--policy", "policy_file", metavar="FILE", help="Tags and untagged manifests go as this policy says."
+        ),
         click.option("--delete-untagged", is_flag=True, help="Manifests that no tag leads to go."),
-        click.option("--pulls", metavar="FILE", help="When tags were pulled, for policies that ask (see 'regsweep pulls')."),
+        click.option(
+            "--pulls", metavar="FILE", help="When tags were pulled, for policies that ask (see 'regsweep pulls')."
+        ),
         min_age_option("24h"),
         marking_options,
         override_option(*safety.PLAN_GUARDS),

@@ -98,6 +98,15 @@ def _limited(lines: Iterable[str], count: int, limit: int, what: str) -> Iterato
         yield f"and {count - limit} more {what} (--json names all)"
 
 
+def quarantine_warnings(marks: Marks, root: str) -> Iterator[str]:
+    """What lies in quarantines and is needed."""
+    if marks.quarantined_live_count:
+        yield (
+            f"warning: {format_count(marks.quarantined_live_count, 'live blob')} in quarantine, so that pulls may fail: "
+            f"bring back what is needed with 'regsweep confirm {root}'"
+        )
+
+
 def guard_lines(refusals: Iterable[Refusal]) -> Iterator[str]:
     """What the guards said."""
     for refusal in refusals:

@@ -81,7 +81,7 @@ def by_policy(policy: Policy, pulls: PullTimes | None = None) -> Decider:
 
 
 def by_function(function: TagChooser) -> Decider:
-    """Decides as a function says, which gives the reason for each tag that goes. Nothing else goes but what they need."""
+    """Decides as a function says, which gives the reason for each tag that goes."""
 
     def choose(catalog: Catalog, now: float) -> list[Choice]:
         rows = catalog.tags()
@@ -116,7 +116,9 @@ def by_name(names: Iterable[tuple[str, str | None]]) -> Decider:
             index = indexes[repository]
             numbers = {row.name: number for number, row in enumerate(rows[index])}
             if missing := sorted(tag for tag in tags if tag is not None and tag not in numbers):
-                raise PlanError(f"{repository}:{missing[0]}: the store has no such tag", key=f"{repository}:{missing[0]}")
+                raise PlanError(
+                    f"{repository}:{missing[0]}: the store has no such tag", key=f"{repository}:{missing[0]}"
+                )
             whole = None in tags
             going = sorted(numbers.values() if whole else (numbers[tag] for tag in tags if tag is not None))
             choices.append(Choice(index, "rm", [(number, "rm", "named") for number in going], whole=whole))
@@ -139,9 +141,7 @@ def repository_tags(catalog: Catalog, index: int, rows: Sequence[TagRow], *, wit
     if not with_configs:
         return tags
     told = _configs(catalog, index, [number for number, _ in numbered])
-    return [
-        replace(tag, created=created, labels=labels) for tag, (created, labels) in zip(tags, told, strict=True)
-    ]
+    return [replace(tag, created=created, labels=labels) for tag, (created, labels) in zip(tags, told, strict=True)]
 
 
 def _configs(catalog: Catalog, index: int, numbers: list[int]) -> list[tuple[float | None, dict[str, str]]]:
@@ -197,9 +197,7 @@ def _choice(
         repository=index,
         policy=policy.name,
         tags=[
-            (numbers[decision.tag.name], decision.rule, decision.reason)
-            for decision in decisions
-            if not decision.keeps
+            (numbers[decision.tag.name], decision.rule, decision.reason) for decision in decisions if not decision.keeps
         ],
         untagged=None if untagged is None else (int(now - untagged.older_than), untagged.keep),
         referrers=policy.referrers,
