@@ -23,6 +23,8 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 
 
 if TYPE_CHECKING:
+    from regsweep.pulls import PullTimes
+
     FloatType = click.ParamType[float]
 else:
     # Before 8.5 it takes no type.
@@ -143,6 +145,15 @@ def read_keep_list(path: str | None) -> list[str]:
     from regsweep import keep_list
 
     return keep_list.read(path)
+
+
+def read_pulls(path: str | None) -> PullTimes | None:
+    """The pull times of a file; none without one."""
+    if path is None:
+        return None
+    from regsweep.pulls import read
+
+    return read(path)
 
 
 def progress_line() -> ProgressLine:

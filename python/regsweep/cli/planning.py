@@ -12,11 +12,17 @@ import click
 from regsweep import plan as plans
 from regsweep import safety
 from regsweep.cli import summary
-from regsweep.cli.common import marking_options, min_age_option, override_option, progress_line, read_keep_list, say
+from regsweep.cli.common import (
+    marking_options,
+    min_age_option,
+    override_option,
+    progress_line,
+    read_keep_list,
+    read_pulls,
+    say,
+)
 from regsweep.cli.progress import describe_scan
 from regsweep.library import Store
-from regsweep.policy import load as load_policy
-from regsweep.policy.selection import by_policy
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,12 @@ class Planning:
         keep = read_keep_list(self.keep_list)
         min_age = self.min_age
         if self.policy_file is not None:
-            policy = load_policy(self.policy_file)
-            decide = by_policy(policy, self._pulls())
+            # What a policy takes to read is imported only where there is one.
+            from regsweep.policy import load
+            from regsweep.policy.selection import by_policy
+
+            policy = load(self.policy_file)
+            decide = by_policy(policy, read_pulls(self.pulls))
             for protected in policy.protect:
                 keep += read_keep_list(str(protected))
             min_age = max(min_age, policy.min_age)
@@ -61,13 +71,6 @@ class Planning:
         say(summary.findings(plan.marks))
         say(f"warning: guard {one.guard} is overridden: {one.message}" for one in plan.refusals if one.overridden)
         return plan
-
-    def _pulls(self) -> Any:
-        if self.pulls is None:
-            return None
-        from regsweep.pulls import read
-
-        return read(self.pulls)
 
 
 def planning_options(function: Callable[..., int]) -> Callable[..., int]:

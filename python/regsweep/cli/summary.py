@@ -102,8 +102,8 @@ def quarantine_warnings(marks: Marks, root: str) -> Iterator[str]:
     """What lies in quarantines and is needed."""
     if marks.quarantined_live_count:
         yield (
-            f"warning: {format_count(marks.quarantined_live_count, 'live blob')} in quarantine, so that pulls may fail: "
-            f"bring back what is needed with 'regsweep confirm {root}'"
+            f"warning: {format_count(marks.quarantined_live_count, 'live blob')} in quarantine, so that pulls may "
+            f"fail: bring back what is needed with 'regsweep confirm {root}'"
         )
 
 

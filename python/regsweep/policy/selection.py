@@ -56,28 +56,58 @@ def by_policy(policy: Policy, pulls: PullTimes | None = None) -> Decider:
     Raises:
         PolicyError: a rule asks for pull times, and there are none; or the policy lets nothing go.
     """
-    if pulls is None and policy.needs_pulls:
-        problem = "asks when tags were pulled: give the times with --pulls (see 'regsweep pulls')"
-        raise PolicyError(policy.path, [(rule.line, f"{rule.name}: {problem}") for rule in policy.needs_pulls])
+    check_pulls(policy, pulls)
     if not any(one.delete or one.untagged or one.referrers == "delete-orphans" for one in policy.policies):
         raise PolicyError(policy.path, [(0, "the policy lets nothing go: it has no delete and no untagged rule")])
 
     def choose(catalog: Catalog, now: float) -> list[Choice]:
         rows = catalog.tags()
-        moment = Moment(now, pulls.since if pulls else None)
         choices = []
         for index, name in enumerate(catalog.repositories()):
             one = policy.for_repository(name)
-            if one is None:
-                continue
-            tags = repository_tags(catalog, index, rows[index], with_configs=one.needs_configs)
-            if pulls is not None:
-                tags = [replace(tag, pulled=pulls.last_pull(name, tag.name, tag.digest)) for tag in tags]
-            decisions = decide(one, tags, moment, policy.min_age)
-            choices.append(_choice(index, one, rows[index], decisions, now))
+            if one is not None:
+                decisions = _decisions(policy, catalog, index, rows[index], now, pulls)
+                choices.append(_choice(index, one, rows[index], decisions, now))
         return choices
 
     return choose
+
+
+def check_pulls(policy: Policy, pulls: PullTimes | None) -> None:
+    """Refuses a policy that asks for pull times where there are none.
+
+    Raises:
+        PolicyError: names each rule that asks.
+    """
+    if pulls is None and policy.needs_pulls:
+        problem = "asks when tags were pulled: give the times with --pulls (see 'regsweep pulls')"
+        raise PolicyError(policy.path, [(rule.line, f"{rule.name}: {problem}") for rule in policy.needs_pulls])
+
+
+def explain(
+    policy: Policy, catalog: Catalog, repository: str, now: float, pulls: PullTimes | None = None
+) -> list[Decision]:
+    """What a policy decides on each tag of a repository, and which rule does.
+
+    Raises:
+        PlanError: there is no such repository.
+    """
+    names = catalog.repositories()
+    if repository not in names:
+        raise PlanError(f"{repository}: the store has no such repository", key=repository)
+    index = names.index(repository)
+    return _decisions(policy, catalog, index, catalog.tags()[index], now, pulls)
+
+
+def _decisions(
+    policy: Policy, catalog: Catalog, index: int, rows: Sequence[TagRow], now: float, pulls: PullTimes | None
+) -> list[Decision]:
+    name = catalog.repositories()[index]
+    one = policy.for_repository(name)
+    tags = repository_tags(catalog, index, rows, with_configs=one is not None and one.needs_configs)
+    if pulls is not None:
+        tags = [replace(tag, pulled=pulls.last_pull(name, tag.name, tag.digest)) for tag in tags]
+    return decide(one, tags, Moment(now, pulls.since if pulls else None), policy.min_age)
 
 
 def by_function(function: TagChooser) -> Decider:
