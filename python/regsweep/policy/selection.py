@@ -66,7 +66,7 @@ def by_policy(policy: Policy, pulls: PullTimes | None = None) -> Decider:
         for index, name in enumerate(catalog.repositories()):
             one = policy.for_repository(name)
             if one is not None:
-                decisions = _decisions(policy, catalog, index, rows[index], now, pulls)
+                decisions = _decisions(policy, catalog, index, name, rows[index], now, pulls)
                 choices.append(_choice(index, one, rows[index], decisions, now))
         return choices
 
@@ -96,13 +96,18 @@ def explain(
     if repository not in names:
         raise PlanError(f"{repository}: the store has no such repository", key=repository)
     index = names.index(repository)
-    return _decisions(policy, catalog, index, catalog.tags()[index], now, pulls)
+    return _decisions(policy, catalog, index, repository, catalog.tags()[index], now, pulls)
 
 
 def _decisions(
-    policy: Policy, catalog: Catalog, index: int, rows: Sequence[TagRow], now: float, pulls: PullTimes | None
+    policy: Policy,
+    catalog: Catalog,
+    index: int,
+    name: str,
+    rows: Sequence[TagRow],
+    now: float,
+    pulls: PullTimes | None,
 ) -> list[Decision]:
-    name = catalog.repositories()[index]
     one = policy.for_repository(name)
     tags = repository_tags(catalog, index, rows, with_configs=one is not None and one.needs_configs)
     if pulls is not None:
