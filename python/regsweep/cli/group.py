@@ -9,7 +9,11 @@ import click
 from regsweep import _core
 
 # Command to the module and the name in it that holds the click command.
-_LAZY_COMMANDS = {"bench": ("regsweep.cli.bench", "bench"), "policy": ("regsweep.cli.policy", "policy")}
+_LAZY_COMMANDS = {
+    "bench": ("regsweep.cli.bench", "bench"),
+    "policy": ("regsweep.cli.policy", "policy"),
+    "pulls": ("regsweep.cli.pulls", "pulls"),
+}
 
 
 class LazyGroup(click.Group):
