@@ -173,8 +173,8 @@ class Catalog:
     def repositories(self) -> list[str]: ...
     def tags(self, *, progress: Callable[[Progress], None] | None = None) -> list[list[TagRow]]:
         """The tags of each repository, in the order of ``repositories``."""
-    def image_configs(self, repository: int, tags: Sequence[int]) -> list[list[str]]:
-        """The digests of the configs of tags' images, by the tags' indexes."""
+    def images(self, repository: int, tags: Sequence[int]) -> list[tuple[list[str], list[str]]]:
+        """The manifests and the configs of tags' images, by the tags' indexes; those of all platforms of an index."""
     def read_blobs(
         self, digests: Sequence[str], *, progress: Callable[[Progress], None] | None = None
     ) -> list[bytes | None]:

@@ -139,6 +139,13 @@ class RunError(RegsweepError):
         super().__init__(message, operation="run", key=key, next_step=next_step)
 
 
+class PullsError(RegsweepError):
+    """A pull-times file or a log cannot be read or written, or says nothing that is understood."""
+
+    def __init__(self, message: str, *, operation: str = "read pull times", key: str, next_step: str = "") -> None:
+        super().__init__(message, operation=operation, key=key, next_step=next_step)
+
+
 class StorageError(RegsweepError):
     """Scanning or marking failed; nothing was removed.
 

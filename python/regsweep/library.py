@@ -140,9 +140,12 @@ class Catalog:
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
 
-    def image_configs(self, repository: int, tags: list[int]) -> list[list[str]]:
-        """The digests of the configs of tags' images, by the tags' indexes; those of all platforms of an index."""
-        return self._core.image_configs(repository, tags)
+    def images(self, repository: int, tags: list[int]) -> list[tuple[list[str], list[str]]]:
+        """The digests of the manifests and of the configs of tags' images, by the tags' indexes.
+
+        Those of all platforms of an index, the index first.
+        """
+        return self._core.images(repository, tags)
 
     def read_blobs(self, digests: list[str], *, progress: ProgressCallback | None = None) -> list[bytes | None]:
         """The contents of small blobs; ``None`` for what is not stored, over 4 MiB or does not match its digest.

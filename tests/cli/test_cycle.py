@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -377,3 +378,33 @@ def test_a_symlink_in_the_place_of_the_quarantines_stops_everything(place: Place
     place.apply(code=1)
     assert place.registry() == before
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_pull_times_decide_and_are_asked_for(place: Place) -> None:
+    policy = place.policy("delete: {tags: ['*'], not_pulled_within: 30d}")
+    assert "asks when tags were pulled" in place.plan("--policy", policy, code=1).stderr
+
+    now = int(time.time())
+    pulls = place.directory / "pulls.csv"
+
+    def write(until: int, repository: str) -> None:
+        log = place.directory / "access.log"
+        line = '{} - - [{}] "GET /v2/{}/manifests/v1 HTTP/1.1" 200 5 "" "x"\n'
+        moments = [until - seconds for seconds in range(40 * 86400, -1, -43200)]
+        with log.open("w") as file:
+            for moment in moments:
+                stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(moment))
+                file.write(line.format("127.0.0.1", stamp, repository))
+        pulls.unlink(missing_ok=True)
+        place.regsweep("pulls", "update", str(pulls), str(log))
+
+    write(now - 3 * 86400, "team/app")
+    assert "the pull times end 3d" in place.plan("--policy", policy, "--pulls", str(pulls), code=1).stderr
+    write(now - 60, "other/app")
+    assert "name no repository of this store" in place.plan("--policy", policy, "--pulls", str(pulls), code=1).stderr
+    write(now - 60, "team/app")
+    place.plan("--policy", policy, "--pulls", str(pulls))
+    assert [row["tag"] for row in place.rows() if row["kind"] == "tag"] == ["v2"]
+    explained = place.regsweep("policy", "explain", place.root, "team/app", "--policy", policy, "--pulls", str(pulls))
+    assert "v1  stays  no rule matches" in explained.stdout
+    assert "v2  goes  policies[0]: delete: tags match, not pulled within 30d00h" in explained.stdout

@@ -62,9 +62,9 @@ def explain(store: str, name: str, policy_file: str, pulls: str | None, as_of: f
     repository, tag = parse_name(name)
     loaded = policies.load(policy_file)
     times = read_pulls(pulls)
-    selection.check_pulls(loaded, times)
     catalog = open_for(store).scan()
     now = catalog.started if as_of is None else as_of
+    selection.check_pulls(loaded, times, catalog, now)
     decisions = selection.explain(loaded, catalog, repository, now, times)
     decisions = [decision for decision in decisions if tag in (None, decision.tag.name)]
     if tag is not None and not decisions:

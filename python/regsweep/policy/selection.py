@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from regsweep.errors import PlanError, PolicyError
+from regsweep.errors import PlanError, PolicyError, PullsError
 from regsweep.policy.decide import Decision, Moment, Tag, decide
 from regsweep.policy.grammar import Policy, RepositoryPolicy
+from regsweep.units import format_duration
 
 if TYPE_CHECKING:
     from regsweep.library import Catalog, TagRow
@@ -54,13 +55,13 @@ def by_policy(policy: Policy, pulls: PullTimes | None = None) -> Decider:
         pulls: when tags were pulled; needed where a rule asks for it.
 
     Raises:
-        PolicyError: a rule asks for pull times, and there are none; or the policy lets nothing go.
+        PolicyError: the policy lets nothing go; or (when deciding) a rule asks for pull times, and there are none.
     """
-    check_pulls(policy, pulls)
     if not any(one.delete or one.untagged or one.referrers == "delete-orphans" for one in policy.policies):
         raise PolicyError(policy.path, [(0, "the policy lets nothing go: it has no delete and no untagged rule")])
 
     def choose(catalog: Catalog, now: float) -> list[Choice]:
+        check_pulls(policy, pulls, catalog, now)
         rows = catalog.tags()
         choices = []
         for index, name in enumerate(catalog.repositories()):
@@ -73,15 +74,35 @@ def by_policy(policy: Policy, pulls: PullTimes | None = None) -> Decider:
     return choose
 
 
-def check_pulls(policy: Policy, pulls: PullTimes | None) -> None:
-    """Refuses a policy that asks for pull times where there are none.
+# Logs reach a collector with some delay; what was pulled after they end may be in use all the same.
+_PULLS_ALLOWANCE_SECONDS = 24 * 3600.0
+
+
+def check_pulls(policy: Policy, pulls: PullTimes | None, catalog: Catalog, now: float) -> None:
+    """Refuses pull times that do not answer what a policy asks.
 
     Raises:
-        PolicyError: names each rule that asks.
+        PolicyError: a rule asks for pull times, and there are none.
+        PullsError: they end too long ago, or seem to be of another registry.
     """
-    if pulls is None and policy.needs_pulls:
+    if not policy.needs_pulls:
+        return
+    if pulls is None:
         problem = "asks when tags were pulled: give the times with --pulls (see 'regsweep pulls')"
         raise PolicyError(policy.path, [(rule.line, f"{rule.name}: {problem}") for rule in policy.needs_pulls])
+    if pulls.until is None or now - pulls.until > _PULLS_ALLOWANCE_SECONDS:
+        end = "cover no time" if pulls.until is None else f"end {format_duration(now - pulls.until)} ago"
+        raise PullsError(
+            f"the pull times {end}: what was pulled since would count as not pulled",
+            key="--pulls",
+            next_step="bring them up to date with 'regsweep pulls update'",
+        )
+    if not pulls.repositories() & set(catalog.repositories()):
+        raise PullsError(
+            "the pull times name no repository of this store: they are of another registry, or a proxy renames them",
+            key="--pulls",
+            next_step="'regsweep pulls show' lists what they name",
+        )
 
 
 def explain(
@@ -111,7 +132,7 @@ def _decisions(
     one = policy.for_repository(name)
     tags = repository_tags(catalog, index, rows, with_configs=one is not None and one.needs_configs)
     if pulls is not None:
-        tags = [replace(tag, pulled=pulls.last_pull(name, tag.name, tag.digest)) for tag in tags]
+        tags = _with_pulls(pulls, catalog, index, name, rows, tags)
     return decide(one, tags, Moment(now, pulls.since if pulls else None), policy.min_age)
 
 
@@ -162,6 +183,18 @@ def by_name(names: Iterable[tuple[str, str | None]]) -> Decider:
     return choose
 
 
+def _with_pulls(
+    pulls: PullTimes, catalog: Catalog, index: int, name: str, rows: Sequence[TagRow], tags: list[Tag]
+) -> list[Tag]:
+    """The tags with their last pulls. Who pins a platform of an index by its digest pulls the index's tag as well."""
+    numbers = {row.name: number for number, row in enumerate(rows)}
+    images = catalog.images(index, [numbers[tag.name] for tag in tags])
+    return [
+        replace(tag, pulled=pulls.last_pull(name, tag.name, *manifests))
+        for tag, (manifests, _) in zip(tags, images, strict=True)
+    ]
+
+
 def repository_tags(catalog: Catalog, index: int, rows: Sequence[TagRow], *, with_configs: bool) -> list[Tag]:
     """The tags of a repository that a policy can decide on: those that lead to a manifest and have a time.
 
@@ -181,7 +214,7 @@ def repository_tags(catalog: Catalog, index: int, rows: Sequence[TagRow], *, wit
 
 def _configs(catalog: Catalog, index: int, numbers: list[int]) -> list[tuple[float | None, dict[str, str]]]:
     """What the configs of tags' images say. Of an index with several platforms: the latest time, the labels of all."""
-    digests = catalog.image_configs(index, numbers)
+    digests = [configs for _, configs in catalog.images(index, numbers)]
     distinct = sorted({digest for configs in digests for digest in configs})
     told: dict[str, tuple[float | None, dict[str, str]]] = {}
     for start in range(0, len(distinct), _PORTION):

@@ -1,4 +1,4 @@
-//! What a tag's image says of itself: its configs, found and read.
+//! What tags' images consist of, and what their configs say of them: found and read.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -12,27 +12,36 @@ use crate::manifests::{ManifestId, Manifests};
 use crate::progress::Control;
 use crate::store::{Content, Group, Read};
 
-/// The configs of tags' images, by the tags' indexes in their repository: those of all platforms of an index, in the
-/// order in which it names them. Nothing where there is no such repository or tag.
-pub fn configs(catalog: &Catalog, repository: usize, tags: &[usize]) -> Option<Vec<Vec<Digest>>> {
+/// What the images of tags consist of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// The manifest, and those of all platforms of an index, in the order in which it names them.
+    pub manifests: Vec<Digest>,
+    /// Their configs.
+    pub configs: Vec<Digest>,
+}
+
+/// The images of tags, by the tags' indexes in their repository. Nothing where there is no such repository or tag.
+pub fn images(catalog: &Catalog, repository: usize, tags: &[usize]) -> Option<Vec<Image>> {
     let all = catalog.repositories.get(repository)?.tags.as_ref()?;
     let manifests = catalog.manifests();
     let of_tag = |&tag: &usize| match all.get(tag)?.target {
         Target::Manifest(id) => Some(below(&manifests, id)),
-        Target::Unreadable | Target::Missing(_) => Some(Vec::new()),
+        Target::Unreadable | Target::Missing(_) => Some(Image::default()),
     };
     tags.iter().map(of_tag).collect()
 }
 
-fn below(manifests: &Manifests, id: ManifestId) -> Vec<Digest> {
-    let mut found = Vec::new();
+fn below(manifests: &Manifests, id: ManifestId) -> Image {
+    let mut found = Image::default();
     let mut buffer = Vec::new();
     let mut seen = HashSet::from([id]);
     let mut open = vec![id];
     while let Some(id) = open.pop() {
+        found.manifests.push(*manifests.digest(id));
         // What cannot be read back says nothing, and what says nothing stays.
         let _ = manifests.references.for_each(manifests.span(id), &mut buffer, |reference| {
-            found.extend((reference.role == Role::Config).then_some(reference.digest));
+            found.configs.extend((reference.role == Role::Config).then_some(reference.digest));
         });
         let children = manifests.edges(id).iter().rev().filter(|edge| edge.role != Role::Subject);
         open.extend(children.map(|edge| edge.target).filter(|&child| seen.insert(child)));

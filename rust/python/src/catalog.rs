@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use regsweep_core::catalog::{self, Target};
+use regsweep_core::digest::Digest;
 use regsweep_core::images;
 use regsweep_core::mark::release::{release, subject_of_tag};
 use regsweep_core::mark::{Keep, Options, Released, mark};
@@ -100,10 +101,11 @@ impl Catalog {
         Ok(rows.map(|(repository, times)| repository.tags.iter().flatten().zip(times).map(row).collect()).collect())
     }
 
-    fn image_configs(&self, repository: usize, tags: Vec<usize>) -> PyResult<Vec<Vec<String>>> {
-        let found = images::configs(&self.catalog, repository, &tags);
+    fn images(&self, repository: usize, tags: Vec<usize>) -> PyResult<Vec<(Vec<String>, Vec<String>)>> {
+        let found = images::images(&self.catalog, repository, &tags);
         let found = found.ok_or_else(|| PyValueError::new_err("there is no such repository or tag"))?;
-        Ok(found.into_iter().map(|configs| configs.iter().map(ToString::to_string).collect()).collect())
+        let texts = |digests: &[Digest]| digests.iter().map(ToString::to_string).collect();
+        Ok(found.iter().map(|image| (texts(&image.manifests), texts(&image.configs))).collect())
     }
 
     #[pyo3(signature = (digests, *, progress = None))]
