@@ -12,12 +12,12 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote
 
-from regsweep import keep_list
+from regsweep import names
 
 READING_METHODS = (b"GET", b"HEAD")
 
-_REPOSITORY = re.compile(keep_list.REPOSITORY)
-_REFERENCE = re.compile(rf"(?P<digest>{keep_list.DIGEST})|{keep_list.TAG}")
+_REPOSITORY = re.compile(names.REPOSITORY)
+_REFERENCE = re.compile(rf"(?P<digest>{names.DIGEST})|{names.TAG}")
 _API = "/v2/"
 _SLASHES = re.compile("/{2,}")
 
