@@ -80,6 +80,14 @@ class PolicyError(RegsweepError):
         self.problems = tuple(problems)
 
 
+class PolicyImportError(PolicyError):
+    """Retention rules of another system cannot be read, or say what a policy cannot."""
+
+    def __init__(self, path: str, problems: Sequence[tuple[int, str]]) -> None:
+        super().__init__(path, problems)
+        self.operation = "import policy"
+
+
 class StorageError(RegsweepError):
     """Scanning or marking failed; nothing was removed.
 
