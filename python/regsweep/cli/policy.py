@@ -8,13 +8,17 @@ from pathlib import Path
 import click
 
 from regsweep import exit_codes
+from regsweep.cli.policy_import import import_group
 from regsweep.errors import PolicyError
 from regsweep.units import format_count, format_duration
 
 
 @click.group()
 def policy() -> None:
-    """Look at retention policies."""
+    """Look at retention policies, and import those of other systems."""
+
+
+policy.add_command(import_group)
 
 
 @policy.command()
