@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regsweep import policy
@@ -266,6 +266,7 @@ def _text(keeps: list[str], deletes: list[str]) -> str:
     return ", ".join(parts) or "referrers: follow"
 
 
+@settings(deadline=None)
 @given(
     tags=TAGS,
     unit=UNITS,
@@ -284,6 +285,7 @@ def test_another_keep_rule_only_keeps_more_and_another_delete_rule_only_deletes_
     assert not gone(unit + _text(keeps, []), *tags, pulls_since=since)
 
 
+@settings(deadline=None)
 @given(tags=TAGS, keeps=st.lists(KEEPS, max_size=3), deletes=st.lists(DELETES, min_size=1, max_size=3))
 def test_by_image_no_digest_is_split(tags: list[Tag], keeps: list[str], deletes: list[str]) -> None:
     found = decide(f"decide_by: image, {_text(keeps, deletes)}", *tags, pulls_since=NOW - 50 * DAY)
@@ -291,6 +293,7 @@ def test_by_image_no_digest_is_split(tags: list[Tag], keeps: list[str], deletes:
         assert len({(one.keeps, one.rule) for one in found.values() if one.tag.digest == digest}) == 1
 
 
+@settings(deadline=None)
 @given(tags=TAGS, keeps=st.lists(KEEPS, max_size=3), deletes=st.lists(DELETES, min_size=1, max_size=3))
 def test_what_goes_is_old_enough_and_no_keep_rule_of_its_own_matches_it(
     tags: list[Tag], keeps: list[str], deletes: list[str]

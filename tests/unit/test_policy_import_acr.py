@@ -10,7 +10,7 @@ import re
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported_policies import DATA, Image, gone, image, parsed, warned
 
@@ -208,6 +208,7 @@ FILTERS = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(
     filters=st.lists(FILTERS, min_size=1, max_size=3),
     days=st.integers(2, 9),

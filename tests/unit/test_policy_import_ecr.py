@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported_policies import DATA, Image, gone, image, parsed, replaced, warned, without
 
@@ -276,6 +276,7 @@ def repositories(draw: st.DrawFn) -> list[Image]:
     ]
 
 
+@settings(deadline=None)
 @given(rules=policies(), images=repositories())
 def test_an_import_removes_no_more_than_ecr_and_the_same_where_it_does_not_warn(
     rules: list[dict[str, Any]], images: list[Image]

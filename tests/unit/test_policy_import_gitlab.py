@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported_policies import DATA, Image, gone, image, parsed, replaced, warned
 
@@ -163,6 +163,7 @@ ATTRIBUTES = st.fixed_dictionaries(
 NAMES = ["v1", "v10", "dev-1", "dev", "main", "latest", "mydev"]
 
 
+@settings(deadline=None)
 @given(attributes=ATTRIBUTES, created=st.permutations([1.5, 3.5, 6.5, 8.5, 13.5, 21.5, None]))
 def test_an_import_removes_no_more_than_gitlab_and_the_same_where_all_times_are_known(
     attributes: dict[str, Any], created: list[float | None]

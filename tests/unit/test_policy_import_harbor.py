@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported_policies import DATA, Image, gone, image, parsed, replaced, warned, without
 
@@ -316,6 +316,7 @@ def repositories(draw: st.DrawFn) -> list[Image]:
     ]
 
 
+@settings(deadline=None)
 @given(rules=st.lists(RULES, min_size=1, max_size=4), images=repositories())
 def test_an_import_removes_no_more_than_harbor_and_the_same_where_it_does_not_warn(
     rules: list[dict[str, Any]], images: list[Image]

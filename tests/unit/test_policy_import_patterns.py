@@ -9,7 +9,7 @@ import json
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported_policies import DATA
 
@@ -137,6 +137,7 @@ SCOPES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(SCOPES, min_size=1, max_size=4))
 def test_the_first_policy_that_matches_has_just_the_rules_that_match(found: list[Scope]) -> None:
     policies = scopes.combine([(scope, number) for number, scope in enumerate(found)])

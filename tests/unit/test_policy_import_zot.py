@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imported_policies import DATA, DAY, Image, gone, image, parsed, replaced, warned
 
@@ -308,6 +308,7 @@ ENTRIES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     entries=st.lists(ENTRIES, max_size=3),
     pushed=st.permutations([1.5, 2.5, 3.5, 5.5, 8.5, 13.5, 21.5]),
