@@ -146,6 +146,14 @@ class PullsError(RegsweepError):
         super().__init__(message, operation=operation, key=key, next_step=next_step)
 
 
+class PolicyImportError(PolicyError):
+    """Retention rules of another system cannot be read, or say what a policy cannot."""
+
+    def __init__(self, path: str, problems: Sequence[tuple[int, str]]) -> None:
+        super().__init__(path, problems)
+        self.operation = "import policy"
+
+
 class StorageError(RegsweepError):
     """Scanning or marking failed; nothing was removed.
 

@@ -9,13 +9,17 @@ import click
 
 from regsweep import exit_codes
 from regsweep.cli.common import Moment, command, open_for, read_pulls, show
+from regsweep.cli.policy_import import import_group
 from regsweep.errors import PlanError, PolicyError
 from regsweep.units import format_count, format_duration
 
 
 @click.group()
 def policy() -> None:
-    """Look at retention policies."""
+    """Look at retention policies, and import those of other systems."""
+
+
+policy.add_command(import_group)
 
 
 @policy.command()

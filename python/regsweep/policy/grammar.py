@@ -52,7 +52,10 @@ class KeepRule:
 
 @dataclass(frozen=True)
 class DeleteRule:
-    """Which tags may go: those for which every condition that is given holds. Times are in seconds."""
+    """Which tags may go: those for which every condition that is given holds, but for the newest so many of these.
+
+    Times are in seconds.
+    """
 
     name: str
     line: int
@@ -62,6 +65,7 @@ class DeleteRule:
     created_older_than: float | None = None
     not_pulled_within: float | None = None
     expires_after_label: str | None = None
+    except_most_recently_pushed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,15 @@ class UntaggedRule:
 
 @dataclass(frozen=True)
 class RepositoryPolicy:
-    """The rules for the repositories that it matches. Without ``untagged`` untagged manifests stay."""
+    """The rules for the repositories that it matches. Without ``untagged`` untagged manifests stay.
+
+    ``decide_by`` says what the rules are asked about: each tag by itself, or all tags of an image together.
+    """
 
     name: str
     line: int
     matches: Matcher
+    decide_by: Literal["tag", "image"] = "tag"
     keep: tuple[KeepRule, ...] = ()
     delete: tuple[DeleteRule, ...] = ()
     untagged: UntaggedRule | None = None
@@ -209,6 +217,7 @@ class _Builder:
             name=name,
             line=self._document.line(path),
             matches=self._compile(patterns.repositories, value["repositories"], (*path, "repositories")),
+            decide_by=value.get("decide_by", "tag"),
             keep=tuple(
                 self._keep(rule, f"{name}: keep[{index}]", (*path, "keep", index))
                 for index, rule in enumerate(value.get("keep", ()))
@@ -249,6 +258,7 @@ class _Builder:
             created_older_than=self._duration(value, (*path, "created_older_than")),
             not_pulled_within=self._duration(value, (*path, "not_pulled_within")),
             expires_after_label=value.get("expires_after_label"),
+            except_most_recently_pushed=value.get("except_most_recently_pushed"),
         )
 
     def _untagged(self, value: dict[str, Any], name: str, path: document.Path) -> UntaggedRule:
@@ -271,7 +281,7 @@ class _Builder:
             return compiler(wanted)
         except PatternError as error:
             self.problems.append((self._document.line(path), str(error)))
-            return lambda _: False
+            return lambda *_: False
 
     def _duration(self, value: dict[str, Any], path: document.Path) -> float | None:
         text = value.get(str(path[-1]))
