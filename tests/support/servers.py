@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from support.reference import find_program
+from support.programs import find_registry
 from support.registry import Registry
 
 # Starting takes 0.1 s; on a machine that compiles on all cores it may take far more.
@@ -50,7 +50,7 @@ class Server:
     """A registry of a major version on a storage root; one run of it for each ``with``."""
 
     def __init__(self, major: int, root: Path, directory: Path, *, read_only: bool = False) -> None:
-        self.program = find_program(major)
+        self.program = find_registry(major)
         self.config = directory / "registry.yml"
         self.config.write_text(CONFIG.format(root=root, read_only=str(read_only).lower()))
         self.log = directory / "registry.log"

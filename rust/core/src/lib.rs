@@ -2,7 +2,6 @@
 //!
 //! Pure: no Python, no terminal, no process exit. Progress, clock and cancellation are passed in.
 
-pub mod broken;
 pub mod candidates;
 pub mod catalog;
 pub mod digest;

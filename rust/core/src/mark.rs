@@ -11,6 +11,7 @@
 //!
 //! Liveness is global and by digest. Nothing here can remove anything: it takes stores that list and read.
 
+pub mod broken;
 mod closure;
 mod damage;
 mod layers;
@@ -22,7 +23,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::broken::{self, BrokenImage};
 use crate::candidates::{self, Blobs};
 use crate::catalog::{Catalog, Note, Target};
 use crate::digest::{Algorithm, Digest};
@@ -34,6 +34,7 @@ use crate::parallel::{cores, for_each};
 use crate::progress::Control;
 use crate::scan;
 use crate::store::{Key, List, Read};
+use broken::BrokenImage;
 
 pub(crate) use closure::Closure;
 pub use damage::Damage;

@@ -4,11 +4,11 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use regsweep_core::broken::Missing;
 use regsweep_core::digest::Digest;
 use regsweep_core::lines::{self, Format};
 use regsweep_core::manifest::Role;
 use regsweep_core::mark;
+use regsweep_core::mark::broken::{self, Missing};
 use regsweep_core::plan::{self, Rules};
 use regsweep_core::store::fs::FsStore;
 
@@ -179,7 +179,7 @@ impl Marks {
     #[getter]
     fn broken(&self) -> Vec<BrokenImage> {
         let marks = self.get();
-        let convert = |broken: &regsweep_core::broken::BrokenImage| BrokenImage {
+        let convert = |broken: &broken::BrokenImage| BrokenImage {
             repository: marks.catalog.repositories[broken.repository].display_name(),
             tag: broken.tag.as_deref().map(name),
             manifest: broken.manifest.to_string(),
