@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from regsweep import policy
 from regsweep.policy import Decision, Moment, Tag
-from regsweep.policy.grammar import RepositoryPolicy
+from regsweep.policy.rules import RepositoryPolicy
 
 DAY = 86400.0
 NOW = 1_700_000_000.0

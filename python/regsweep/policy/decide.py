@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from regsweep.errors import UnitError
 from regsweep.policy import versions
-from regsweep.policy.grammar import DeleteRule, KeepRule, RepositoryPolicy
+from regsweep.policy.rules import DeleteRule, KeepRule, RepositoryPolicy
 from regsweep.units import format_duration, parse_duration
 
 # 1981. Reproducible builds write the beginning of their epoch, 1970 or ZIP's 1980: not when the image was made.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from regsweep.policy.grammar import KeepRule, Policy, RepositoryPolicy
+from regsweep.policy.rules import KeepRule, Policy, RepositoryPolicy
 
 # A name that no person gives, to see whether a pattern matches anything at all.
 _ANY_TAG = "0a9f3c7e5b1d"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from regsweep.errors import PlanError, PolicyError, PullsError
 from regsweep.policy.decide import Decision, Moment, Tag, decide
-from regsweep.policy.grammar import Policy, RepositoryPolicy
+from regsweep.policy.rules import Policy, RepositoryPolicy
 from regsweep.units import format_duration
 
 if TYPE_CHECKING:
