@@ -127,8 +127,33 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         self.remove_blobs(marks)
     }
 
-    /// Removes groups, handing what happened to each file to `visit` in order.
+    /// Removes groups, handing what happened to each file to `visit`, some groups after the other.
     fn remove_groups(
+        &mut self,
+        groups: &[Group],
+        holder: Holder,
+        size: impl Fn(usize, usize) -> u64 + Sync,
+        mut visit: impl FnMut(&mut Self, usize, usize, Outcome),
+    ) -> Result<()> {
+        let mut start = 0;
+        while start < groups.len() {
+            let mut end = start + 1;
+            let mut held = groups[start].names.len();
+            while end < groups.len() && held + groups[end].names.len() <= PORTION {
+                held += groups[end].names.len();
+                end += 1;
+            }
+            let some = &groups[start..end];
+            let size = |group: usize, index: usize| size(start + group, index);
+            self.remove_some(some, holder, size, |run, group, index, outcome| {
+                visit(run, start + group, index, outcome)
+            })?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn remove_some(
         &mut self,
         groups: &[Group],
         holder: Holder,
@@ -388,7 +413,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
     }
 }
 
-/// Names held at once while blobs are removed.
+/// Names whose fate is held at once: what can go wrong takes more room than a name.
 const PORTION: usize = 32 * 1024;
 
 /// From where it is to where a tree keeps it.
