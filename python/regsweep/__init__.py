@@ -8,6 +8,9 @@
     marks = store.scan().mark(delete_untagged=True)
     removed = regsweep.remove_eligible(marks)
 
+Planning, applying and what follows have modules of their own: ``regsweep.plan``, ``regsweep.apply``,
+``regsweep.quarantine``, ``regsweep.policy``, ``regsweep.pulls`` (``docs/cycle.md``).
+
 All names are imported when they are first used, so that a command that needs few of them starts quickly.
 """
 
@@ -18,11 +21,20 @@ if TYPE_CHECKING:
     from regsweep._core import __version__
     from regsweep.config import RegistryConfig
     from regsweep.errors import (
+        CacheError,
         ConfigurationError,
         DriverError,
         GuardRefused,
+        InvalidNameError,
+        JournalError,
         KeepListError,
+        LockedError,
+        PlanError,
+        PolicyError,
+        PolicyImportError,
+        PullsError,
         RegsweepError,
+        RunError,
         StorageError,
         UnitError,
     )
@@ -45,20 +57,29 @@ if TYPE_CHECKING:
 __all__ = [
     "GUARDS",
     "BrokenImage",
+    "CacheError",
     "Catalog",
     "ConfigurationError",
     "Damage",
     "DriverError",
     "GuardRefused",
+    "InvalidNameError",
+    "JournalError",
     "KeepListError",
+    "LockedError",
     "Marks",
     "Note",
+    "PlanError",
+    "PolicyError",
+    "PolicyImportError",
     "Progress",
+    "PullsError",
     "Refusal",
     "RegistryConfig",
     "RegsweepError",
     "RemovalFailure",
     "Removed",
+    "RunError",
     "StorageError",
     "Store",
     "UnitError",
@@ -68,9 +89,7 @@ __all__ = [
     "remove_eligible",
 ]
 
-_ERRORS = (
-    "ConfigurationError DriverError GuardRefused KeepListError RegsweepError StorageError UnitError".split()  # noqa: SIM905
-)
+_ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
