@@ -100,7 +100,7 @@ def apply(
         marks = catalog.mark_plan(rows, cutoff=head.cutoff, accept_damage=head.accept_damage, progress=progress)
         refusals = safety.check(marks, overrides={*overrides, *head.overrides})
         if safety.refusing(refusals):
-            _forget_if_untouched(journal, store, run, clock)
+            _note_refusal(journal, run, clock)
             _refuse(refusals)
         lock.check()
         removed = _core.remove_eligible(marks.core, run_name=run.id, permanently=permanent, progress=progress)
@@ -137,7 +137,7 @@ def _begin(
 ) -> Run:
     """The run that applies a plan: a new one, or the one that was interrupted."""
     run = journal.find(head.id)
-    if run is None:
+    if run is None or run.state == "refused":
         run = Run(head.id, "applying", permanent)
     elif run.state != "applying":
         raise PlanError(
@@ -158,10 +158,10 @@ def _begin(
     return run
 
 
-def _forget_if_untouched(journal: Journal, store: Store, run: Run, clock: Callable[[], float]) -> None:
-    """A run that a guard has stopped before its first move is no run."""
+def _note_refusal(journal: Journal, run: Run, clock: Callable[[], float]) -> None:
+    """A run that a guard has stopped before its first move may begin again, with the guard switched off."""
     if len([event for event in run.events if event["what"] == "began"]) == 1:
-        run.state = "undone"
+        run.state = "refused"
         run.note(clock(), "refused")
         journal.save(run)
 

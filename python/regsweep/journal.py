@@ -32,7 +32,7 @@ from regsweep.errors import JournalError
 TOP = ".regsweep"
 _FORMAT = "regsweep.run/1"
 
-State: TypeAlias = Literal["applying", "quarantined", "confirmed", "purging", "purged", "undoing", "undone"]
+State: TypeAlias = Literal["applying", "refused", "quarantined", "confirmed", "purging", "purged", "undoing", "undone"]
 
 # Runs that may have something set aside.
 HOLDING: frozenset[State] = frozenset({"applying", "quarantined", "confirmed", "purging", "undoing"})
@@ -44,7 +44,8 @@ class Run:
 
     Attributes:
         id: the plan's.
-        state: how far it is. ``applying``, ``purging`` and ``undoing`` are on their way, or were interrupted.
+        state: how far it is. ``applying``, ``purging`` and ``undoing`` are on their way, or were interrupted. Where a
+            guard ``refused`` nothing has moved, and the plan may be applied again.
         permanent: whether it removed at once.
         events: what was done: a time (seconds since 1970), a word, and counts.
     """

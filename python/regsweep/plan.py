@@ -306,7 +306,11 @@ def read_head(path: str | os.PathLike[str]) -> Head:
                 lines.append(line.decode(errors="replace"))
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}", key=str(path)) from error
-    return Head.parse("".join(lines), str(path))
+    head = Head.parse("".join(lines), str(path))
+    if head.as_of is None and head.cutoff > head.made:
+        # The rows have a checksum; of the head this is what could do harm.
+        raise PlanError(f"{path}: the plan's cutoff lies after its making: it was changed", key=str(path))
+    return head
 
 
 def read_rows(path: str | os.PathLike[str]) -> _core.Plan:

@@ -299,6 +299,12 @@ def _cache_refusals(
             "restarted it takes what is set aside for present. Restart every registry process, and show it with "
             "--registry-pid or --registry-started, or say --registry-restarted",
         )
+    elif cache == "redis" and any(run.last("forgotten") is None for run in runs):
+        guard, message = (
+            safety.CACHE_NOT_CLEARED,
+            "the registry caches blob descriptors in Redis, and they were not removed from there: confirm with the "
+            "registry's configuration file as STORE, not with its storage root",
+        )
     else:
         return []
     return [Refusal(guard, message, overridden=guard in overrides)]

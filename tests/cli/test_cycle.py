@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -408,3 +409,31 @@ def test_pull_times_decide_and_are_asked_for(place: Place) -> None:
     explained = place.regsweep("policy", "explain", place.root, "team/app", "--policy", policy, "--pulls", str(pulls))
     assert "v1  stays  no rule matches" in explained.stdout
     assert "v2  goes  policies[0]: delete: tags match, not pulled within 30d00h" in explained.stdout
+
+
+def test_a_plan_that_a_guard_has_refused_can_be_applied_with_the_guard_off(place: Place) -> None:
+    place.plan()
+    marker = Path(place.root, "docker/registry/lockfiles/database-in-use")
+    marker.parent.mkdir()
+    marker.touch()
+    before = place.registry()
+    assert "refused by guard database-in-use" in place.apply(code=4).stderr
+    assert place.registry() == before
+    assert place.state() == "refused"
+    place.apply("--override", "database-in-use")
+    assert place.state() == "quarantined"
+
+
+def test_a_repository_without_a_tags_directory_keeps_its_manifests_under_a_policy(place: Place) -> None:
+    shutil.rmtree(Path(place.root, REPOSITORIES, "team/app/_manifests/tags"))
+    planned = place.plan("--policy", place.policy("untagged: {older_than: 1d}"))
+    assert "no tags directory: its manifests are kept" in planned.stderr
+    assert [row["kind"] for row in place.rows()] == ["blob"]
+
+
+def test_purging_behind_a_redis_cache_needs_it_cleared(place: Place) -> None:
+    place.plan()
+    place.apply()
+    place.confirm()
+    refused = place.regsweep("purge", place.root, "--older-than", "0", "--cache", "redis", code=4)
+    assert "refused by guard cache-not-cleared" in refused.stderr

@@ -146,7 +146,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
             let some = &groups[start..end];
             let size = |group: usize, index: usize| size(start + group, index);
             self.remove_some(some, holder, size, |run, group, index, outcome| {
-                visit(run, start + group, index, outcome)
+                visit(run, start + group, index, outcome);
             })?;
             start = end;
         }

@@ -206,6 +206,10 @@ struct Chooser<'a> {
 impl Chooser<'_> {
     fn release(&self) -> ReleasedRepository {
         let mut released = ReleasedRepository { whole: self.choice.whole, ..ReleasedRepository::default() };
+        if self.repository.tags.is_none() && !self.choice.whole {
+            // An empty `tags` says that there are no tags. None at all says nothing.
+            return released;
+        }
         for (index, tag) in self.repository.tags.iter().flatten().enumerate() {
             let Target::Manifest(_) = tag.target else { continue };
             // What has no time, or a young one, was pushed just now.
