@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         PolicyError,
         PolicyImportError,
         PullsError,
+        Refusal,
         RegsweepError,
         RunError,
         StorageError,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
         remove_eligible,
     )
     from regsweep.library import open_store as open
-    from regsweep.safety import GUARDS, Refusal
+    from regsweep.safety import GUARDS
 
 __all__ = [
     "GUARDS",
@@ -95,7 +96,7 @@ _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
-    "Refusal": ("regsweep.safety", "Refusal"),
+    "Refusal": ("regsweep.errors", "Refusal"),
     "RegistryConfig": ("regsweep.config", "RegistryConfig"),
     "read_keep_list": ("regsweep.keep_list", "read"),
     "open": ("regsweep.library", "open_store"),

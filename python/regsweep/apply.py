@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from regsweep import _core, identity, plan, safety
 from regsweep._core import Purged, Removed
-from regsweep.errors import GuardRefused, JournalError, PlanError, StorageError
+from regsweep.errors import GuardRefused, JournalError, PlanError, Refusal, StorageError
 from regsweep.journal import Journal, Run
 from regsweep.library import Marks, Store
 from regsweep.lock import StoreLock
-from regsweep.safety import Refusal
 from regsweep.units import format_duration
 
 if TYPE_CHECKING:

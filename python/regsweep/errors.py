@@ -1,4 +1,4 @@
-"""Every exception that regsweep raises on purpose.
+"""Every exception that regsweep raises on purpose, and what guards refuse with.
 
 They share one base class, say which operation failed on what, and name the next step to take. What the Rust core
 raises (``CoreError``) is turned into a ``StorageError`` where the library calls it; the original is its cause.
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regsweep._core import CoreError
-    from regsweep.safety import Refusal
 
 
 class RegsweepError(Exception):
@@ -169,6 +168,17 @@ class StorageError(RegsweepError):
     def from_core(cls, error: CoreError) -> StorageError:
         """Keeps all that the core said; raise it ``from`` the original."""
         return cls(str(error), kind=error.kind, operation=error.operation, key=error.key)
+
+
+class Refusal:
+    """Why a guard refuses; ``overridden`` says that the operator has switched it off for this run."""
+
+    __slots__ = ("guard", "message", "overridden")
+
+    def __init__(self, guard: str, message: str, *, overridden: bool) -> None:
+        self.guard = guard
+        self.message = message
+        self.overridden = overridden
 
 
 class GuardRefused(RegsweepError):

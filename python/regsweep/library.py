@@ -17,7 +17,7 @@ import os
 
 from regsweep import _core, safety
 from regsweep._core import BrokenImage, Damage, Note, Progress, RemovalFailure, Removed, TagRow
-from regsweep.errors import DriverError, GuardRefused, StorageError
+from regsweep.errors import DriverError, GuardRefused, Refusal, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -361,9 +361,7 @@ class Marks:
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
 
-    def refusals(
-        self, *, overrides: Collection[str] = (), max_removed_share: float | None = None
-    ) -> list[safety.Refusal]:
+    def refusals(self, *, overrides: Collection[str] = (), max_removed_share: float | None = None) -> list[Refusal]:
         """What the guards say to a removal of what is eligible; the overridden ones included."""
         return safety.check(self, overrides=overrides, max_removed_share=max_removed_share)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regsweep import _core, identity, safety
-from regsweep.errors import GuardRefused, PlanError, StorageError
+from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
 from regsweep.units import format_bytes
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Plan:
 
     head: Head
     marks: Marks
-    refusals: list[safety.Refusal] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes the plan; the file appears complete or not at all.

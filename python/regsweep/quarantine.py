@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING
 
 from regsweep import _core, descriptor_cache, safety
 from regsweep._core import Purged, Restored
-from regsweep.errors import GuardRefused, RunError, StorageError
+from regsweep.errors import GuardRefused, Refusal, RunError, StorageError
 from regsweep.journal import HOLDING, Journal, Run
 from regsweep.library import Marks, Store
 from regsweep.lock import StoreLock
-from regsweep.safety import Refusal
 from regsweep.units import format_duration
 
 if TYPE_CHECKING:

@@ -6,25 +6,48 @@ dangerous and how to go on. Each has a name, and each is switched off by that na
 
 from __future__ import annotations
 
+from regsweep.errors import Refusal
 from regsweep.units import format_count, format_share
 
 # A name of our own, here and in other files: importing typing costs 7 ms at start-up.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+    from typing import Protocol
 
-    from regsweep.library import Marks
+    class Totals(Protocol):
+        """What the guards look at: the totals of ``library.Marks``."""
 
+        @property
+        def mode(self) -> str:
+            """What made manifests and tags go (``library.Mode``)."""
 
-class Refusal:
-    """Why a guard refuses; ``overridden`` says that the operator has switched it off for this run."""
+        @property
+        def database_in_use(self) -> bool:
+            """Whether a GitLab registry keeps the tags in a database."""
 
-    __slots__ = ("guard", "message", "overridden")
+        @property
+        def keep_count(self) -> int:
+            """Entries of the keep list."""
 
-    def __init__(self, guard: str, message: str, *, overridden: bool) -> None:
-        self.guard = guard
-        self.message = message
-        self.overridden = overridden
+        @property
+        def newer_than_tags_count(self) -> int:
+            """Eligible revisions more than a day newer than the newest tag of the whole registry."""
+
+        @property
+        def blob_count(self) -> int:
+            """Stored blobs."""
+
+        @property
+        def marked_count(self) -> int:
+            """Live digests."""
+
+        @property
+        def eligible_blob_count(self) -> int:
+            """Blobs that would be removed."""
+
+        def emptied_repositories(self) -> Sequence[str]:
+            """Repositories that would keep none of their tags."""
 
 
 DATABASE_IN_USE = "database-in-use"
@@ -48,7 +71,7 @@ PURGE_GUARDS = (CACHE_UNKNOWN, CACHE_NOT_CLEARED, REGISTRY_NOT_RESTARTED)
 NEWER_THAN_TAGS_MINIMUM = 3
 
 
-def check(marks: Marks, *, overrides: Collection[str] = (), max_removed_share: float | None = None) -> list[Refusal]:
+def check(marks: Totals, *, overrides: Collection[str] = (), max_removed_share: float | None = None) -> list[Refusal]:
     """All guards that refuse, in the order of ``PLAN_GUARDS``; the overridden ones are marked as such."""
     messages: list[tuple[str, str]] = []
     if marks.database_in_use:

@@ -1,10 +1,11 @@
-"""Programs that tests run: found, or the test is skipped; failed where all servers are required."""
+"""Programs that tests run. Without them tests are skipped, or fail where all servers are required."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,14 +15,18 @@ REGISTRIES = {2: "docker-registry", 3: "registry"}
 
 
 def find(name: str) -> str:
-    """A program's path; skips the test (or fails it, where all are required) without."""
+    """A program's path; the test is left out where there is none."""
     found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
     if found is None:
-        reason = f"{name} is not installed"
-        if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        leave_out(f"{name} is not installed")
     return found
+
+
+def leave_out(reason: str) -> NoReturn:
+    """Skips the test; fails it where all servers are required."""
+    if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def find_registry(major: int) -> str:

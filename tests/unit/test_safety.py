@@ -8,7 +8,7 @@ import pytest
 from regsweep import safety
 
 if TYPE_CHECKING:
-    from regsweep.library import Marks
+    from regsweep.safety import Totals
 
 HEALTHY = {
     "database_in_use": False,
@@ -21,11 +21,11 @@ HEALTHY = {
 }
 
 
-def marks(**changes: object) -> "Marks":
-    return cast("Marks", SimpleNamespace(**{**HEALTHY, **changes}))
+def marks(**changes: object) -> "Totals":
+    return cast("Totals", SimpleNamespace(**{**HEALTHY, **changes}))
 
 
-def guards(subject: "Marks", max_removed_share: float | None = None) -> list[str]:
+def guards(subject: "Totals", max_removed_share: float | None = None) -> list[str]:
     return [refusal.guard for refusal in safety.check(subject, max_removed_share=max_removed_share)]
 
 

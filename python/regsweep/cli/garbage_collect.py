@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from regsweep.cli.arguments import Options
     from regsweep.cli.json_report import JsonReport
+    from regsweep.errors import Refusal
     from regsweep.lock import StoreLock
 
 _STDOUT = 1
@@ -191,7 +192,7 @@ class _Run:
             raise self._report_failed(error) from error
 
     def _report_scan(
-        self, report: JsonReport, catalog: library.Catalog, marks: library.Marks, refusals: Iterable[safety.Refusal]
+        self, report: JsonReport, catalog: library.Catalog, marks: library.Marks, refusals: Iterable[Refusal]
     ) -> None:
         try:
             report.scanned(catalog, marks, refusals)

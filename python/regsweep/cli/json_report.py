@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, BinaryIO
 
+    from regsweep.errors import Refusal
     from regsweep.library import Catalog, Marks, Removed
-    from regsweep.safety import Refusal
 
 SCHEMA = "regsweep.garbage-collect/1"
 # Items a write: few system calls, and little memory at a million blobs.

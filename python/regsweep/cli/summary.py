@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from regsweep.config import RegistryConfig
+    from regsweep.errors import Refusal
     from regsweep.library import BrokenImage, Catalog, Damage, Marks, Note, Removed
-    from regsweep.safety import Refusal
 
 # Enough to see what is going on. A store can have a hundred thousand of each.
 _MAX_NAMED = 100

@@ -8,12 +8,12 @@ have been pulled before the log begins) is decided for keeping: it holds in a ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from regsweep.errors import UnitError
 from regsweep.policy import versions
-from regsweep.policy.rules import DeleteRule, KeepRule, RepositoryPolicy
+from regsweep.policy.rules import DeleteRule, KeepRule, RepositoryPolicy, TagRule
 from regsweep.units import format_duration, parse_duration
 
 # 1981. Reproducible builds write the beginning of their epoch, 1970 or ZIP's 1980: not when the image was made.
@@ -128,12 +128,12 @@ def _images(tags: Sequence[Tag], *, together: bool) -> list[_Image]:
 
 def _kept_by(rule: KeepRule, images: Sequence[_Image], moment: Moment) -> list[tuple[_Image, str]]:
     """The images that a keep rule keeps, with the reason: first the conditions, then the counts of what is left."""
-    conditions = _keep_conditions(rule, moment)
-    left = [image for image in images if all(condition(image) for condition in conditions)]
-    reasons = _condition_reasons(rule)
+    matched = _matching((image, _keep_conditions(rule, image, moment)) for image in images)
+    left = [image for image, _ in matched]
+    counts = []
     if rule.semver is not None:
         left = _newest_versions(left, rule.semver, rule.per)
-        reasons.append(f"newest {rule.semver} versions" + (f" of each {rule.per}" if rule.per else ""))
+        counts.append(f"newest {rule.semver} versions" + (f" of each {rule.per}" if rule.per else ""))
     orders: list[tuple[int | None, str, Callable[[_Image], float | None]]] = [
         (rule.most_recently_pushed, "pushed", lambda image: image.pushed),
         (rule.most_recently_created, "created", lambda image: image.created),
@@ -142,38 +142,58 @@ def _kept_by(rule: KeepRule, images: Sequence[_Image], moment: Moment) -> list[t
     for count, verb, time in orders:
         if count is not None:
             left = _latest(left, count, time)
-            reasons.append(f"{count} most recently {verb}")
-    return [(image, ", ".join(reasons)) for image in left]
+            counts.append(f"{count} most recently {verb}")
+    kept = {image.names for image in left}
+    return [(image, ", ".join([*reasons, *counts])) for image, reasons in matched if image.names in kept]
 
 
-def _keep_conditions(rule: KeepRule, moment: Moment) -> list[Callable[[_Image], bool]]:
-    conditions: list[Callable[[_Image], bool]] = []
+def _matching(asked: Iterable[tuple[_Image, Iterable[str | None]]]) -> list[tuple[_Image, list[str]]]:
+    """The images for which all conditions hold, with these in words. A condition that does not hold is ``None``."""
+    matched = []
+    for image, conditions in asked:
+        reasons = []
+        for reason in conditions:
+            if reason is None:
+                break
+            reasons.append(reason)
+        else:
+            matched.append((image, reasons))
+    return matched
+
+
+def _tag_conditions(rule: TagRule, image: _Image) -> Iterator[str | None]:
     if rule.tags is not None:
-        matches = rule.tags
-        conditions.append(lambda image: matches(*image.names))
+        yield "tags match" if rule.tags(*image.names) else None
     if rule.labels:
-        conditions.append(lambda image: _labels_match(rule.labels, image))
-    if rule.pushed_within is not None:
-        earliest_push = moment.now - rule.pushed_within
-        conditions.append(lambda image: image.pushed >= earliest_push)
-    if rule.created_within is not None:
-        earliest_creation = moment.now - rule.created_within
-        conditions.append(lambda image: image.created is None or image.created >= earliest_creation)
-    if rule.pulled_within is not None:
-        conditions.append(lambda image: not _unpulled_for(rule.pulled_within or 0.0, image, moment))
-    return conditions
+        yield "labels match" if _labels_match(rule.labels, image) else None
 
 
-def _condition_reasons(rule: KeepRule) -> list[str]:
-    reasons = ["tags match"] if rule.tags is not None else []
-    reasons += ["labels match"] if rule.labels else []
-    for verb, seconds in (
-        ("pushed", rule.pushed_within),
-        ("created", rule.created_within),
-        ("pulled", rule.pulled_within),
-    ):
-        reasons += [f"{verb} within {format_duration(seconds)}"] if seconds is not None else []
-    return reasons
+def _keep_conditions(rule: KeepRule, image: _Image, moment: Moment) -> Iterator[str | None]:
+    yield from _tag_conditions(rule, image)
+    if (within := rule.pushed_within) is not None:
+        yield f"pushed within {format_duration(within)}" if image.pushed >= moment.now - within else None
+    if (within := rule.created_within) is not None:
+        lately = image.created is None or image.created >= moment.now - within
+        yield f"created within {format_duration(within)}" if lately else None
+    if (within := rule.pulled_within) is not None:
+        yield None if _unpulled_for(within, image, moment) else f"pulled within {format_duration(within)}"
+
+
+def _delete_conditions(rule: DeleteRule, image: _Image, moment: Moment) -> Iterator[str | None]:
+    yield from _tag_conditions(rule, image)
+    if (age := rule.older_than) is not None:
+        yield f"pushed {format_duration(moment.now - image.pushed)} ago" if image.pushed <= moment.now - age else None
+    if (age := rule.created_older_than) is not None:
+        if (created := image.created) is None or created > moment.now - age:
+            yield None
+        else:
+            yield f"created {format_duration(moment.now - created)} ago"
+    if (within := rule.not_pulled_within) is not None:
+        yield f"not pulled within {format_duration(within)}" if _unpulled_for(within, image, moment) else None
+    if (label := rule.expires_after_label) is not None:
+        lifetime = _lifetime(image.labels.get(label))
+        passed = lifetime is not None and image.pushed <= moment.now - lifetime
+        yield f"{label}={image.labels[label]} has passed" if passed else None
 
 
 def _latest(images: Sequence[_Image], count: int, time: Callable[[_Image], float | None]) -> list[_Image]:
@@ -207,9 +227,7 @@ def _verdicts(
     spared: dict[str, tuple[bool, str, str]] = {}
     found: dict[str, tuple[bool, str, str]] = {}
     for rule in rules:
-        matched = [
-            (image, reasons) for image in images if (reasons := _delete_reasons(rule, image, moment)) is not None
-        ]
+        matched = _matching((image, _delete_conditions(rule, image, moment)) for image in images)
         newest: set[tuple[str, ...]] = set()
         if (count := rule.except_most_recently_pushed) is not None:
             newest = {image.names for image in _latest([image for image, _ in matched], count, lambda one: one.pushed)}
@@ -225,38 +243,6 @@ def _verdicts(
                 verdicts.setdefault(name, verdict)
     nothing = (True, "", "no rule matches")
     return {name: found.get(name) or spared.get(name) or nothing for image in images for name in image.names}
-
-
-def _delete_reasons(rule: DeleteRule, image: _Image, moment: Moment) -> list[str] | None:
-    """Why a rule deletes an image, but for its count; ``None`` where it does not."""
-    reasons = []
-    if rule.tags is not None:
-        if not rule.tags(*image.names):
-            return None
-        reasons.append("tags match")
-    if rule.labels:
-        if not _labels_match(rule.labels, image):
-            return None
-        reasons.append("labels match")
-    if rule.older_than is not None:
-        if image.pushed > moment.now - rule.older_than:
-            return None
-        reasons.append(f"pushed {format_duration(moment.now - image.pushed)} ago")
-    if rule.created_older_than is not None:
-        created = image.created
-        if created is None or created > moment.now - rule.created_older_than:
-            return None
-        reasons.append(f"created {format_duration(moment.now - created)} ago")
-    if rule.not_pulled_within is not None:
-        if not _unpulled_for(rule.not_pulled_within, image, moment):
-            return None
-        reasons.append(f"not pulled within {format_duration(rule.not_pulled_within)}")
-    if rule.expires_after_label is not None:
-        lifetime = _lifetime(image.labels.get(rule.expires_after_label))
-        if lifetime is None or image.pushed > moment.now - lifetime:
-            return None
-        reasons.append(f"{rule.expires_after_label}={image.labels[rule.expires_after_label]} has passed")
-    return reasons
 
 
 def _labels_match(wanted: Mapping[str, Callable[[str], bool]], image: _Image) -> bool:
