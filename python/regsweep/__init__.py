@@ -22,9 +22,11 @@ if TYPE_CHECKING:
         DriverError,
         GuardRefused,
         KeepListError,
+        OutputError,
         RegsweepError,
         StorageError,
         UnitError,
+        UploadAgeError,
     )
     from regsweep.keep_list import read as read_keep_list
     from regsweep.library import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     )
     from regsweep.library import open_store as open
     from regsweep.safety import GUARDS, Refusal
+    from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
 
 __all__ = [
     "GUARDS",
@@ -53,27 +56,33 @@ __all__ = [
     "KeepListError",
     "Marks",
     "Note",
+    "OutputError",
     "Progress",
     "Refusal",
     "RegistryConfig",
     "RegsweepError",
     "RemovalFailure",
     "Removed",
+    "RemovedUploads",
     "StorageError",
     "Store",
     "UnitError",
+    "Upload",
+    "UploadAgeError",
+    "Uploads",
     "__version__",
     "open",
     "read_keep_list",
     "remove_eligible",
+    "remove_uploads",
 ]
 
-_ERRORS = (
-    "ConfigurationError DriverError GuardRefused KeepListError RegsweepError StorageError UnitError".split()  # noqa: SIM905
-)
+_ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
+_OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
+    **{name: ("regsweep.uploads", name) for name in _OF_UPLOADS},
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
     "Refusal": ("regsweep.safety", "Refusal"),
