@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         JournalError,
         KeepListError,
         LockedError,
+        OutputError,
         PlanError,
         PolicyError,
         PolicyImportError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         RunError,
         StorageError,
         UnitError,
+        UploadAgeError,
     )
     from regsweep.keep_list import read as read_keep_list
     from regsweep.library import (
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     )
     from regsweep.library import open_store as open
     from regsweep.safety import GUARDS
+    from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
 
 __all__ = [
     "GUARDS",
@@ -70,6 +73,7 @@ __all__ = [
     "LockedError",
     "Marks",
     "Note",
+    "OutputError",
     "PlanError",
     "PolicyError",
     "PolicyImportError",
@@ -80,20 +84,27 @@ __all__ = [
     "RegsweepError",
     "RemovalFailure",
     "Removed",
+    "RemovedUploads",
     "RunError",
     "StorageError",
     "Store",
     "UnitError",
+    "Upload",
+    "UploadAgeError",
+    "Uploads",
     "__version__",
     "open",
     "read_keep_list",
     "remove_eligible",
+    "remove_uploads",
 ]
 
 _ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
+_OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
+    **{name: ("regsweep.uploads", name) for name in _OF_UPLOADS},
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
     "Refusal": ("regsweep.errors", "Refusal"),

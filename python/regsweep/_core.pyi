@@ -6,6 +6,7 @@ exception raised in one stops the operation.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from os import PathLike
 from typing import Any, Final, final
 
@@ -21,15 +22,19 @@ __all__ = [
     "Purged",
     "RemovalFailure",
     "Removed",
+    "RemovedUploads",
     "Restored",
     "Store",
     "TagRow",
+    "Upload",
+    "Uploads",
     "YamlSyntaxError",
     "__version__",
     "compose_yaml",
     "generate_store",
     "purge",
     "remove_eligible",
+    "remove_uploads",
     "restore",
     "undo",
 ]
@@ -79,6 +84,8 @@ class Store:
         """Lists repositories, reads tags and every distinct manifest once."""
     def quarantines(self, *, progress: Callable[[Progress], None] | None = None) -> list[str]:
         """The names of the runs below ``.regsweep``, in order."""
+    def uploads(self, *, progress: Callable[[Progress], None] | None = None) -> Uploads:
+        """Lists the uploads of all repositories that are not finished."""
 
 @final
 class TagRow:
@@ -387,6 +394,71 @@ def purge(store: Store, run_name: str, *, progress: Callable[[Progress], None] |
     Raises:
         CoreError: there is no such run, or its quarantine cannot be listed.
     """
+
+@final
+class Upload:
+    """A push under way, or one that nobody will finish."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def id(self) -> str:
+        """The UUID by which registry and client know it."""
+    @property
+    def key(self) -> str:
+        """Its directory below the storage root."""
+    @property
+    def started(self) -> str | None:
+        """The RFC 3339 text of its ``startedat``; ``None`` where that is missing or no time."""
+    @property
+    def last_write(self) -> datetime:
+        """When the newest of its files was written (of its directory, where it has none); UTC."""
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def strange(self) -> list[str]:
+        """What is in it that the registry does not write. It keeps the upload from ever being stale."""
+
+@final
+class Uploads:
+    """The uploads of a store. Holds nothing that can remove."""
+
+    @property
+    def listed(self) -> datetime:
+        """When they were listed; ages count back from then. UTC."""
+    @property
+    def all(self) -> list[Upload]:
+        """By repository, the oldest first."""
+    @property
+    def notes(self) -> list[Note]: ...
+    def stale(self, older_than_seconds: float) -> list[Upload]:
+        """Those that were started, and last written to, longer ago."""
+
+@final
+class RemovedUploads:
+    """What became of stale uploads."""
+
+    @property
+    def upload_count(self) -> int:
+        """How many are gone."""
+    @property
+    def size_bytes(self) -> int:
+        """Their size."""
+    @property
+    def left_count(self) -> int:
+        """How many were left because they went on meanwhile."""
+    @property
+    def gone_count(self) -> int:
+        """How many somebody else had finished or removed."""
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def remove_uploads(
+    uploads: Uploads, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+) -> RemovedUploads:
+    """Removes stale uploads that still are when their turn comes. No failure stops the rest."""
 
 def generate_store(
     root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None

@@ -181,6 +181,30 @@ class Refusal:
         self.overridden = overridden
 
 
+class OutputError(RegsweepError):
+    """A result cannot be written to where it was to go."""
+
+    def __init__(self, target: str, error: OSError) -> None:
+        super().__init__(
+            f"cannot write to {target}: {error.strerror}",
+            operation="write",
+            key=target,
+            next_step="check that the place exists, that this user may write there, and that there is room",
+        )
+
+
+class UploadAgeError(RegsweepError):
+    """Nothing says from which age on an upload is stale."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the registry's configuration switches the purging of uploads off, so that it names no age",
+            operation="find stale uploads",
+            key="storage.maintenance.uploadpurging",
+            next_step="give the age: --older-than 168h (in Python: older_than)",
+        )
+
+
 class GuardRefused(RegsweepError):
     """A guard keeps the removal from starting; nothing was removed.
 

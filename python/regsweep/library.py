@@ -18,6 +18,7 @@ import os
 from regsweep import _core, safety
 from regsweep._core import BrokenImage, Damage, Note, Progress, RemovalFailure, Removed, TagRow
 from regsweep.errors import DriverError, GuardRefused, Refusal, StorageError
+from regsweep.units import seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from regsweep.config import RegistryConfig
     from regsweep.policy.selection import Choice
+    from regsweep.uploads import Uploads
 
     ProgressCallback: TypeAlias = Callable[[Progress], None]
     # What made manifests and tags go: nothing; that no tag leads to them; a policy; a person; a plan.
@@ -82,6 +84,16 @@ class Store:
             return Catalog(self._core.scan(progress=progress))
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
+
+    def uploads(self, *, progress: ProgressCallback | None = None) -> Uploads:
+        """Lists the uploads of all repositories that are not finished.
+
+        Raises:
+            StorageError: something could not be listed or read.
+        """
+        from regsweep.uploads import list_uploads
+
+        return list_uploads(self._core, self.config, progress=progress)
 
 
 class Catalog:
@@ -187,11 +199,10 @@ class Catalog:
         Raises:
             StorageError: the blobs could not be listed, or an argument names nothing.
         """
-        seconds = float(min_age) if isinstance(min_age, int | float) else min_age.total_seconds()
         try:
             core = self._core.mark(
                 delete_untagged=delete_untagged,
-                min_age_seconds=seconds,
+                min_age_seconds=seconds_of(min_age),
                 keep=keep,
                 accept_damage=accept_damage,
                 cutoff=cutoff,

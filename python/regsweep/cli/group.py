@@ -11,7 +11,20 @@ from regsweep import _core
 # Command to the module and the name in it that holds the click command.
 _LAZY_COMMANDS = {
     name: (f"regsweep.cli.{name}", name)
-    for name in ("apply", "bench", "confirm", "plan", "policy", "pulls", "purge", "rm", "run", "runs", "undo")
+    for name in (
+        "apply",
+        "bench",
+        "confirm",
+        "plan",
+        "policy",
+        "pulls",
+        "purge",
+        "rm",
+        "run",
+        "runs",
+        "undo",
+        "uploads",
+    )
 }
 
 

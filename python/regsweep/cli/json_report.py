@@ -1,4 +1,4 @@
-"""``--json FILE``: the whole result for machines, as ``schema/garbage-collect-1.schema.json`` describes it.
+"""``--json FILE``: the whole result for machines, as the schemas in ``schema/`` describe it.
 
 The file is opened before the storage is looked at, and everything that can be long is written before anything is
 removed: a bad path or a full disk ends the run while nothing has happened yet. What a sweep did comes last and is
@@ -14,7 +14,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, BinaryIO
 
     from regsweep.errors import Refusal
@@ -56,14 +56,14 @@ class JsonReport:
         self._temporary = f"{self._target}.{os.getpid()}.tmp"
         return open(self._temporary, "xb")  # noqa: PTH123
 
-    def begin(self, members: Mapping[str, object]) -> None:
+    def begin(self, members: Mapping[str, object], schema: str = SCHEMA) -> None:
         """Writes what is known before the storage is looked at."""
-        self._member("schema", SCHEMA)
-        self._members(members)
+        self._member("schema", schema)
+        self.members(members)
 
     def scanned(self, catalog: Catalog, marks: Marks, refusals: Iterable[Refusal]) -> None:
         """Writes what was found, down to the last eligible blob; all of it is on disk afterwards."""
-        self._members(
+        self.members(
             {
                 "scan": {
                     name: getattr(catalog, name)
@@ -76,23 +76,27 @@ class JsonReport:
                 ],
             }
         )
-        self._array("damaged", [marks.damaged], _fields("repository", "tag", "digest", "key", "reason", "accepted"))
-        self._array(
-            "broken_images", [marks.broken], _fields("repository", "tag", "manifest", "missing", "role", "counts")
+        self.array("damaged", [marks.damaged], fields("repository", "tag", "digest", "key", "reason", "accepted"))
+        self.array(
+            "broken_images", [marks.broken], fields("repository", "tag", "manifest", "missing", "role", "counts")
         )
-        self._array("notes", [marks.notes], _fields("key", "reason"))
-        self._array("eligible_blobs", _blobs(marks), lambda item: {"digest": item[0], "size_bytes": item[1]})
+        self.array("notes", [marks.notes], fields("key", "reason"))
+        self.array("eligible_blobs", _blobs(marks), lambda item: {"digest": item[0], "size_bytes": item[1]})
         for name, items in (
             ("eligible_manifests", marks.eligible_manifests()),
             ("eligible_layer_links", marks.eligible_layer_links()),
         ):
-            self._array(name, [items], lambda item: {"repository": item[0], "digest": item[1]})
+            self.array(name, [items], lambda item: {"repository": item[0], "digest": item[1]})
         self._file.flush()
 
     def end(self, *, outcome: str, exit_code: int, removed: Removed | None = None, error: object = None) -> None:
         """Writes what became of the run, and puts the file under its name."""
-        self._member("removed", None if removed is None else _removed(removed))
-        self._members({"error": error, "outcome": outcome, "exit_code": exit_code})
+        result = None if removed is None else _removed(removed)
+        self.finish({"removed": result, "error": error, "outcome": outcome, "exit_code": exit_code})
+
+    def finish(self, members: Mapping[str, object]) -> None:
+        """Writes the last members, and puts the file under its name."""
+        self.members(members)
         self._file.write(b"\n}\n")
         self._file.flush()
         if self._temporary is not None:
@@ -110,14 +114,16 @@ class JsonReport:
             os.unlink(self._temporary)  # noqa: PTH108
             self._temporary = None
 
-    def _members(self, members: Mapping[str, object]) -> None:
+    def members(self, members: Mapping[str, object]) -> None:
+        """Writes members, none of which is long."""
         for name, value in members.items():
             self._member(name, value)
 
     def _member(self, name: str, value: object) -> None:
         self._file.write(self._key(name) + _encode(value))
 
-    def _array(self, name: str, portions: Iterable[list[Any]], convert: Any) -> None:
+    def array(self, name: str, portions: Iterable[Sequence[Any]], convert: Any) -> None:
+        """Writes a member that may be long: its items come in portions, and each is converted as it is written."""
         self._file.write(self._key(name) + b"[")
         separator = b"\n    "
         for items in portions:
@@ -152,7 +158,8 @@ def _blobs(marks: Marks) -> Iterator[list[tuple[str, int]]]:
         start += len(portion)
 
 
-def _fields(*names: str) -> Any:
+def fields(*names: str) -> Any:
+    """What makes a JSON object of these attributes of something."""
     return lambda item: {name: getattr(item, name) for name in names}
 
 

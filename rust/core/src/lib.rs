@@ -20,5 +20,7 @@ pub mod progress;
 pub mod quarantine;
 pub mod references;
 pub mod remove;
+pub mod rfc3339;
 pub mod scan;
 pub mod store;
+pub mod uploads;

@@ -1,5 +1,5 @@
 //! Removing what marking found eligible, for good or into a quarantine. With `quarantine`, which brings back and purges,
-//! the only place that asks a store to remove or move anything.
+//! and `uploads`, the only place that asks a store to remove or move anything.
 //!
 //! ```text
 //! tags → tag-history links → manifest links → layer links → blobs

@@ -28,7 +28,7 @@ use crate::store::{Group, List, Read};
 
 pub(crate) use bulk::{Link, collect, collect_listed, read_links, stat_all, stat_groups};
 pub(crate) use read::load;
-pub(crate) use tree::is_directory;
+pub(crate) use tree::{find_uploads, is_directory};
 
 /// Scans a store in the distribution layout.
 ///

@@ -299,6 +299,8 @@ pub enum Content<'a> {
 pub type ListVisitor<'a> = dyn Fn(usize, Page<'_>) -> Result<()> + Sync + 'a;
 /// Receives stats: index of the group, index in the group, what is there. An error stops.
 pub type StatVisitor<'a> = dyn Fn(usize, usize, Option<Stat>) -> Result<()> + Sync + 'a;
+/// Receives times of directories: index of the directory, when it was changed. An error stops.
+pub type TimeVisitor<'a> = dyn Fn(usize, Option<SystemTime>) -> Result<()> + Sync + 'a;
 /// Receives contents: index of the group, index in the group, the content. An error stops.
 pub type ReadVisitor<'a> = dyn Fn(usize, usize, Content<'_>) -> Result<()> + Sync + 'a;
 /// Receives outcomes of removals: index of the group, index in the group, outcome. Nothing stops.
@@ -317,6 +319,12 @@ pub trait List: Sync {
     /// # Errors
     /// The first failure; also where a file's place, or a directory on the way, holds a symlink or special file.
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()>;
+
+    /// Finds when each directory last gained or lost an entry; nothing for one that does not exist.
+    ///
+    /// # Errors
+    /// As for [`List::list`].
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()>;
 }
 
 /// Reading contents.
@@ -391,7 +399,7 @@ pub enum Renamed {
 /// Receives outcomes of moves: index of the renames, index of the name, outcome. Nothing stops.
 pub type RenameVisitor<'a> = dyn Fn(usize, usize, Result<Renamed>) + Sync + 'a;
 
-/// Removing and moving. Only `crate::remove` and `crate::quarantine` ask for this.
+/// Removing and moving. Only `crate::remove`, `crate::quarantine` and `crate::uploads` ask for this.
 pub trait Remove: Sync {
     /// Removes every file of the groups. Each outcome goes to the visitor; no failure stops the rest.
     ///

@@ -301,6 +301,23 @@ fn only_empty_directories_are_removed_as_such() {
 }
 
 #[test]
+fn directories_tell_when_they_were_changed() {
+    on_every_store(|store, name| {
+        let keys = ["a/two", "missing", "a/missing"].map(Key::new);
+        let found = Mutex::new(BTreeMap::new());
+        store
+            .directory_times(&keys, &Control::default(), &|index, modified| {
+                found.lock().unwrap().insert(index, modified.is_some());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(found.into_inner().unwrap(), BTreeMap::from([(0, true), (1, false), (2, false)]), "{name}");
+        let refused = store.directory_times(&[Key::new("a/one/link")], &Control::default(), &|_, _| Ok(()));
+        assert!(refused.is_err(), "{name}: a file in a directory's place is an error");
+    });
+}
+
+#[test]
 fn a_wish_to_stop_ends_every_operation() {
     on_every_store(|store, name| {
         let control = Control::default();
@@ -310,6 +327,7 @@ fn a_wish_to_stop_ends_every_operation() {
         assert!(cancelled(store.stat(&groups, &control, &|_, _, _| Ok(()))), "{name}");
         assert!(cancelled(store.read(&groups, 8, &control, &|_, _, _| Ok(()))), "{name}");
         assert!(cancelled(store.list(&[Key::new("a")], &control, &|_, _| Ok(()))), "{name}");
+        assert!(cancelled(store.directory_times(&[Key::new("a")], &control, &|_, _| Ok(()))), "{name}");
         assert!(cancelled(store.remove(&groups, Holder::RemoveIfEmpty, &control, &|_, _, _| {})), "{name}");
         let names: store::Names = ["one"].iter().collect();
         let renames = [Renames { names, from: place("a", "link"), to: place("away", "") }];

@@ -14,6 +14,7 @@ mod remove;
 mod store;
 mod synthetic;
 mod text;
+mod uploads;
 mod wait;
 mod yaml;
 
@@ -39,6 +40,8 @@ mod _core {
     use crate::store::Store;
     #[pymodule_export]
     use crate::synthetic::generate_store;
+    #[pymodule_export]
+    use crate::uploads::{RemovedUploads, Upload, Uploads, remove_uploads};
     #[pymodule_export]
     use crate::yaml::{YamlSyntaxError, compose_yaml};
 

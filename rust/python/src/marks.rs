@@ -4,6 +4,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use regsweep_core::catalog;
 use regsweep_core::digest::Digest;
 use regsweep_core::lines::{self, Format};
 use regsweep_core::manifest::Role;
@@ -60,6 +61,12 @@ pub(crate) struct BrokenImage {
 pub(crate) struct Note {
     key: String,
     reason: &'static str,
+}
+
+impl Note {
+    pub(crate) fn of(note: &catalog::Note) -> Self {
+        Self { key: note.key.to_string(), reason: note.reason }
+    }
 }
 
 const fn role_name(role: Missing) -> &'static str {
@@ -192,7 +199,7 @@ impl Marks {
 
     #[getter]
     fn notes(&self) -> Vec<Note> {
-        self.get().notes.iter().map(|note| Note { key: note.key.to_string(), reason: note.reason }).collect()
+        self.get().notes.iter().map(Note::of).collect()
     }
 
     #[pyo3(signature = (start = 0, count = None))]

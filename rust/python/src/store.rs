@@ -13,6 +13,7 @@ use regsweep_core::store::fs::FsStore;
 use crate::catalog::Catalog;
 use crate::errors::{convert, exception};
 use crate::text::name;
+use crate::uploads::Uploads;
 use crate::wait::run;
 
 #[pyclass(frozen, module = "regsweep._core")]
@@ -54,5 +55,10 @@ impl Store {
         let store = &self.store;
         let catalog = convert(py, run(py, progress, |control| scan_quarantines(&**store, SystemTime::now(), control)))?;
         Ok(catalog.quarantines.iter().map(|quarantine| name(&quarantine.run)).collect())
+    }
+
+    #[pyo3(signature = (*, progress = None))]
+    fn uploads(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Uploads> {
+        Uploads::list(py, &self.store, progress)
     }
 }

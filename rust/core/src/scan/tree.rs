@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bulk::collect_listed;
+use super::bulk::{collect, collect_listed};
 use crate::catalog::Note;
 use crate::digest::Algorithm;
 use crate::error::{Error, Kind, Result};
@@ -144,16 +144,18 @@ fn has_database_marker(store: &impl List, control: &Control) -> Result<bool> {
     Ok(listed == [true])
 }
 
+/// What one directory below `repositories/` holds.
 #[derive(Default)]
 struct Level {
     has_manifests: bool,
     has_layers: bool,
+    uploads: Option<EntryKind>,
     children: Vec<Vec<u8>>,
     notes: Vec<Note>,
 }
 
-/// Walks down `repositories/`, one level of all of it at a time.
-fn find_repositories(store: &impl List, top: &Key, tree: &mut Tree, control: &Control) -> Result<()> {
+/// Walks down `repositories/`, one level of all of it at a time, handing on each directory's name and what it holds.
+fn walk(store: &impl List, top: &Key, control: &Control, mut visit: impl FnMut(Vec<u8>, Level)) -> Result<()> {
     let mut names: Vec<Vec<u8>> = vec![Vec::new()];
     while !names.is_empty() {
         let keys: Vec<Key> = names.iter().map(|name| top.join(name)).collect();
@@ -162,7 +164,7 @@ fn find_repositories(store: &impl List, top: &Key, tree: &mut Tree, control: &Co
             match entry.name {
                 b"_manifests" => level.has_manifests = is_fixed_directory(parent, entry)?,
                 b"_layers" => level.has_layers = is_fixed_directory(parent, entry)?,
-                b"_uploads" => {}
+                b"_uploads" => level.uploads = Some(entry.kind),
                 [b'_', ..] => {
                     level
                         .notes
@@ -177,24 +179,50 @@ fn find_repositories(store: &impl List, top: &Key, tree: &mut Tree, control: &Co
             Ok(())
         })?;
         let mut next = Vec::new();
-        for (name, level) in names.into_iter().zip(levels) {
-            tree.notes.extend(level.notes);
-            next.extend(level.children.into_iter().map(|child| Key::new(&name).join(child).as_bytes().to_vec()));
-            if level.has_manifests || level.has_layers {
-                if !layout::is_valid_repository_name(&name) {
-                    tree.notes.push(Note { key: top.join(&name), reason: "not a name that a registry serves" });
-                }
-                tree.repositories.push(Place {
-                    name,
-                    has_manifests: level.has_manifests,
-                    has_layers: level.has_layers,
-                });
-            }
+        for (name, mut level) in names.into_iter().zip(levels) {
+            let children = std::mem::take(&mut level.children).into_iter();
+            next.extend(children.map(|child| Key::new(&name).join(child).as_bytes().to_vec()));
+            visit(name, level);
         }
         names = next;
     }
+    Ok(())
+}
+
+fn find_repositories(store: &impl List, top: &Key, tree: &mut Tree, control: &Control) -> Result<()> {
+    walk(store, top, control, |name, level| {
+        tree.notes.extend(level.notes);
+        if level.has_manifests || level.has_layers {
+            if !layout::is_valid_repository_name(&name) {
+                tree.notes.push(Note { key: top.join(&name), reason: "not a name that a registry serves" });
+            }
+            tree.repositories.push(Place { name, has_manifests: level.has_manifests, has_layers: level.has_layers });
+        }
+    })?;
     tree.repositories.sort_by(|one, other| walk_order(&one.name).cmp(walk_order(&other.name)));
     Ok(())
+}
+
+/// The repositories that have a place for uploads, in order; before the first push is through, it is all they have.
+///
+/// Where that place is no directory, it is noted.
+pub(crate) fn find_uploads(store: &impl List, control: &Control) -> Result<(Vec<Vec<u8>>, Vec<Note>)> {
+    let top = Key::new(layout::REPOSITORIES);
+    let (mut names, mut notes) = (Vec::new(), Vec::new());
+    if collect(store, std::slice::from_ref(&top), control, |_, _, (): &mut ()| Ok(()))? == [None] {
+        notes.push(Note { key: top, reason: "there are no repositories" });
+        return Ok((names, notes));
+    }
+    walk(store, &top, control, |name, level| match level.uploads {
+        None => {}
+        Some(EntryKind::Directory) if !name.is_empty() => names.push(name),
+        Some(_) => {
+            let key = top.join(&name).join(layout::UPLOADS);
+            notes.push(Note { key, reason: "not a place for uploads as the registry makes them" });
+        }
+    })?;
+    names.sort_by(|one, other| walk_order(one).cmp(walk_order(other)));
+    Ok((names, notes))
 }
 
 /// The order in which the reference meets repositories: depth first, children by name, and a repository where its

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::{
     Content, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove, RemoveVisitor,
-    RenameVisitor, Renames, Stat, StatVisitor,
+    RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::parallel::{cores, for_each};
@@ -132,6 +132,15 @@ impl List for FsStore {
                 visit(group_index, index, stat)?;
             }
             Ok(())
+        })
+    }
+
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        for_each(self.jobs, directories.len(), control, |index, (): &mut ()| {
+            let key = &directories[index];
+            let Some(directory) = self.directory("stat", key)? else { return visit(index, None) };
+            let (_, stat) = sys::stat(directory.as_fd(), b".").map_err(|errno| failure("stat", key, errno))?;
+            visit(index, Some(stat.modified))
         })
     }
 }

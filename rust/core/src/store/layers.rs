@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     Content, Group, Holder, Key, List, ListVisitor, Names, Page, Read, ReadVisitor, Remove, RemoveVisitor,
-    RenameVisitor, Renames, StatVisitor,
+    RenameVisitor, Renames, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Result};
 use crate::progress::Control;
@@ -86,6 +86,17 @@ impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S,
                 Some(Fault::Error(kind)) => Err(error("stat", &key, kind)),
                 Some(Fault::Vanish) => visit(group, index, None),
                 Some(Fault::Short(_)) | None => visit(group, index, stat),
+            }
+        })
+    }
+
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        self.store.directory_times(directories, control, &|index, modified| {
+            let key = &directories[index];
+            match self.fault(Operation::Stat, key) {
+                Some(Fault::Error(kind)) => Err(error("stat", key, kind)),
+                Some(Fault::Vanish) => visit(index, None),
+                Some(Fault::Short(_)) | None => visit(index, modified),
             }
         })
     }

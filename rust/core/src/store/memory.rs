@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use super::{
     Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove,
-    RemoveVisitor, RenameVisitor, Renamed, Renames, Stat, StatVisitor,
+    RemoveVisitor, RenameVisitor, Renamed, Renames, Stat, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::progress::Control;
 
 #[derive(Clone, Debug)]
 enum Node {
-    Directory,
+    Directory { modified: SystemTime },
     File { content: Vec<u8>, modified: SystemTime },
     Other(EntryKind),
 }
@@ -39,9 +39,14 @@ impl MemoryStore {
         self.place(&Key::new(key), Node::File { content: content.as_ref().to_vec(), modified });
     }
 
-    /// Makes an empty directory, and those above it.
+    /// Makes an empty directory, as of 1970, and those above it.
     pub fn make_directory(&self, key: impl AsRef<[u8]>) {
-        self.place(&Key::new(key), Node::Directory);
+        self.set_directory_time(key, SystemTime::UNIX_EPOCH);
+    }
+
+    /// Sets the time of a directory, which is made if it is not there. What is put into it later sets another.
+    pub fn set_directory_time(&self, key: impl AsRef<[u8]>, modified: SystemTime) {
+        self.place(&Key::new(key), Node::Directory { modified });
     }
 
     /// Puts a symbolic link or a special file into the tree.
@@ -60,7 +65,7 @@ impl MemoryStore {
     pub fn contents(&self) -> BTreeMap<Key, (Vec<u8>, SystemTime)> {
         let file = |(key, node): (&Key, &Node)| match node {
             Node::File { content, modified } => Some((key.clone(), (content.clone(), *modified))),
-            Node::Directory | Node::Other(_) => None,
+            Node::Directory { .. } | Node::Other(_) => None,
         };
         self.nodes().iter().filter_map(file).collect()
     }
@@ -73,8 +78,22 @@ impl MemoryStore {
     fn place(&self, key: &Key, node: Node) {
         let mut nodes = self.nodes();
         let bytes = key.as_bytes();
-        for (end, _) in bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'/') {
-            nodes.entry(Key::new(&bytes[..end])).or_insert(Node::Directory);
+        let written = match node {
+            Node::File { modified, .. } => modified,
+            _ => SystemTime::UNIX_EPOCH,
+        };
+        let mut is_new = !nodes.contains_key(key);
+        // From below: a directory is as young as the last that was put into it.
+        for (end, _) in bytes.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'/') {
+            let above = Key::new(&bytes[..end]);
+            let was_there = nodes.contains_key(&above);
+            let directory = nodes.entry(above).or_insert(Node::Directory { modified: written });
+            if let Node::Directory { modified } = directory
+                && is_new
+            {
+                *modified = written.max(*modified);
+            }
+            is_new = !was_there;
         }
         nodes.insert(key.clone(), node);
     }
@@ -91,7 +110,7 @@ fn resolve<'a>(nodes: &'a BTreeMap<Key, Node>, operation: &'static str, key: &Ke
     for (end, _) in bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'/') {
         match nodes.get(&Key::new(&bytes[..end])) {
             None => return Ok(None),
-            Some(Node::Directory) => {}
+            Some(Node::Directory { .. }) => {}
             Some(_) => return Err(Error::new(Kind::Layout, operation, key, "not a directory on the way")),
         }
     }
@@ -123,7 +142,7 @@ impl List for MemoryStore {
                     visit(index, Page::Absent)?;
                     continue;
                 }
-                None | Some(Node::Directory) => {}
+                None | Some(Node::Directory { .. }) => {}
                 Some(_) => return Err(Error::new(Kind::Layout, "list", key, "not a directory")),
             }
             let mut entries = Entries::default();
@@ -132,7 +151,7 @@ impl List for MemoryStore {
                 let name = &child.as_bytes()[skip..];
                 if !name.contains(&b'/') {
                     let kind = match node {
-                        Node::Directory => EntryKind::Directory,
+                        Node::Directory { .. } => EntryKind::Directory,
                         Node::File { .. } => EntryKind::File,
                         Node::Other(kind) => *kind,
                     };
@@ -160,6 +179,19 @@ impl List for MemoryStore {
             visit(group, index, stat)
         })
     }
+
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        for (index, key) in directories.iter().enumerate() {
+            control.check()?;
+            let modified = match resolve(&self.nodes(), "stat", key)? {
+                None => None,
+                Some(Node::Directory { modified }) => Some(*modified),
+                Some(_) => return Err(Error::new(Kind::Layout, "stat", key, "not a directory")),
+            };
+            visit(index, modified)?;
+        }
+        Ok(())
+    }
 }
 
 impl Read for MemoryStore {
@@ -186,7 +218,7 @@ impl Remove for MemoryStore {
             let outcome = match resolve(&nodes, "remove", key) {
                 Err(error) => Err(error),
                 Ok(None) => Ok(Removal::Absent),
-                Ok(Some(Node::Directory)) => Err(Error::new(Kind::Layout, "remove", key, "a directory")),
+                Ok(Some(Node::Directory { .. })) => Err(Error::new(Kind::Layout, "remove", key, "a directory")),
                 Ok(Some(_)) => {
                     nodes.remove(key);
                     Ok(Removal::Removed)
@@ -224,7 +256,7 @@ impl Remove for MemoryStore {
 }
 
 fn remove_if_empty(nodes: &mut BTreeMap<Key, Node>, key: &Key) {
-    if matches!(nodes.get(key), Some(Node::Directory)) && !nodes.keys().any(|other| is_inside(other, key)) {
+    if matches!(nodes.get(key), Some(Node::Directory { .. })) && !nodes.keys().any(|other| is_inside(other, key)) {
         nodes.remove(key);
     }
 }
