@@ -27,11 +27,15 @@ TIMEOUT_SECONDS = 60.0
 
 
 def find_program(major: int) -> str:
-    """The reference collector of a major version; skips the test (or fails it, where all are required) without."""
-    name = PROGRAMS[major]
+    """The reference registry of a major version, which is its collector, too."""
+    return find_server(PROGRAMS[major])
+
+
+def find_server(name: str) -> str:
+    """A server program; skips the test (or fails it, where all are required) without."""
     found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
     if found is None:
-        reason = f"the reference registry {major}.x ({name}) is not installed"
+        reason = f"the server {name} is not installed"
         if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
             pytest.fail(reason)
         pytest.skip(reason)
