@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.cycle import AT_ONCE, Image, age, apply_plan, confirm, make_plan, purge
+from support.cycle import Image, age, apply_plan, confirm, make_plan, purge
 from support.held import Held
 from support.registry import NotThere, Registry
 from support.servers import Cache, Redis, Server

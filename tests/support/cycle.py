@@ -7,17 +7,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from support import documents
-from support.documents import Descriptor
-from support.registry import Registry
-from support.store_builder import TOP
-
 import regsweep
 from regsweep import apply, plan, quarantine
 from regsweep.apply import Applied
 from regsweep.policy import load
 from regsweep.policy.selection import by_policy
 from regsweep.quarantine import Confirmed, PurgedRuns, Registries, Waiting
+from support import documents
+from support.documents import Descriptor
+from support.registry import Registry
+from support.store_builder import TOP
 
 MONTH_SECONDS = 30 * 86400.0
 AT_ONCE = Waiting(settle=0)
