@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -134,6 +135,13 @@ def test_a_tag_that_goes_takes_its_manifest_but_nothing_that_another_tag_needs(p
 def test_without_a_policy_no_tag_and_no_manifest_goes(place: Place) -> None:
     place.plan()
     assert [row["kind"] for row in place.rows()] == ["blob"]
+
+
+def test_a_repository_without_a_tags_directory_keeps_its_manifests(place: Place) -> None:
+    shutil.rmtree(Path(place.root, REPOSITORIES, "team/app/_manifests/tags"))
+    planned = place.plan("--policy", place.policy("untagged: {older_than: 1d}"))
+    assert "no tags directory: its manifests are kept" in planned.stderr
+    assert [row["reason"] for row in place.rows()] == ["nothing refers to it"]
 
 
 def test_labels_of_the_config_decide(place: Place) -> None:
