@@ -139,6 +139,13 @@ class RunError(RegsweepError):
         super().__init__(message, operation="run", key=key, next_step=next_step)
 
 
+class UnfinishedError(RegsweepError):
+    """Something was moved or removed, and then an error ended the command. Giving it again does the rest."""
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message, operation="remove", key=".regsweep", next_step=next_step)
+
+
 class StorageError(RegsweepError):
     """Scanning or marking failed; nothing was removed.
 

@@ -37,11 +37,12 @@ OTHER_STORE = "other-store"
 PLAN_TOO_OLD = "plan-too-old"
 NOT_SETTLED = "not-settled"
 CACHE_UNKNOWN = "cache-unknown"
+CACHE_NOT_CLEARED = "cache-not-cleared"
 REGISTRY_NOT_RESTARTED = "registry-not-restarted"
 GUARDS = (DATABASE_IN_USE, NEWER_THAN_TAGS, NOTHING_MARKED, MAX_REMOVED_SHARE)
 PLAN_GUARDS = (*GUARDS, ALL_TAGS)
 APPLY_GUARDS = (OTHER_STORE, PLAN_TOO_OLD)
-PURGE_GUARDS = (CACHE_UNKNOWN, REGISTRY_NOT_RESTARTED)
+PURGE_GUARDS = (CACHE_UNKNOWN, CACHE_NOT_CLEARED, REGISTRY_NOT_RESTARTED)
 
 # One or two revisions newer than every tag are ordinary: a tag was deleted, a signature has none. Three are a pattern.
 NEWER_THAN_TAGS_MINIMUM = 3
