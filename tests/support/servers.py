@@ -125,6 +125,8 @@ class Server:
     def __init__(
         self, major: int, root: Path, directory: Path, *, read_only: bool = False, cache: Cache = None
     ) -> None:
+        self.major = major
+        self.root = root
         self.program = find_program(major)
         self.config = directory / "registry.yml"
         self.config.write_text(_configuration(major, root, read_only=read_only, cache=cache))
@@ -168,6 +170,11 @@ class Server:
     ) -> None:
         _stop(self._process)
         self._process = self._registry = None
+
+    def restart(self) -> None:
+        """Ends the registry, and starts it anew on another port."""
+        self.__exit__(None, None, None)
+        self.__enter__()
 
     def _wait_for_port(self) -> int:
         assert self._process is not None
