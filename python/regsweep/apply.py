@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from regsweep import _core, identity, plan, safety
 from regsweep._core import Purged, Removed
 from regsweep.errors import GuardRefused, JournalError, PlanError, Refusal, StorageError
-from regsweep.journal import Journal, Run
+from regsweep.journal import Journal, Run, unfinished
 from regsweep.library import Marks, Store
 from regsweep.lock import StoreLock
 from regsweep.units import format_duration
@@ -84,6 +83,7 @@ def apply(
         GuardRefused: it is too old, of another store, or another guard refuses. Nothing was moved.
         LockedError: somebody else is at work on the store.
         StorageError: marking failed. Nothing was moved.
+        UnfinishedError: the plan was applied, and its record could not be written.
     """
     head = plan.read_head(path)
     journal = Journal(store.root)
@@ -102,12 +102,15 @@ def apply(
             _note_refusal(journal, run, clock)
             _refuse(refusals)
         lock.check()
-        removed = _core.remove_eligible(marks.core, run_name=run.id, permanently=permanent, progress=progress)
+        try:
+            removed = _core.remove_eligible(marks.core, run_name=run.id, permanently=permanent, progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
         purged = None
         if not removed.interrupted:
-            if permanent:
-                purged = _core.purge(store.core, run.id, progress=progress)
-            with _after_removal():
+            with unfinished("the plan was applied", "apply it again"):
+                if permanent:
+                    purged = _core.purge(store.core, run.id, progress=progress)
                 _finish(journal, run, removed, purged, clock)
     return Applied(run, head.totals, removed, marks, purged, refusals)
 
@@ -180,13 +183,3 @@ def _finish(journal: Journal, run: Run, removed: Removed, purged: Purged | None,
         failures=len(removed.failures) + (len(purged.failures) if purged else 0),
     )
     journal.save(run)
-
-
-@contextmanager
-def _after_removal() -> Iterator[None]:
-    """Something has moved: an error now must not sound as if nothing had."""
-    try:
-        yield
-    except OSError as error:
-        message = f"the plan was applied, but its record could not be written: {error}; apply it again"
-        raise StorageError(message, kind="io", operation="write", key=".regsweep") from error

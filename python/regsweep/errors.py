@@ -153,6 +153,13 @@ class PolicyImportError(PolicyError):
         self.operation = "import policy"
 
 
+class UnfinishedError(RegsweepError):
+    """Something was moved or removed, and then an error ended the command. Giving it again does the rest."""
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message, operation="remove", key=".regsweep", next_step=next_step)
+
+
 class StorageError(RegsweepError):
     """Scanning or marking failed; nothing was removed.
 

@@ -27,7 +27,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, Literal, TypeAlias
 
-from regsweep.errors import JournalError
+from regsweep import _core
+from regsweep.errors import JournalError, RegsweepError, UnfinishedError
 
 TOP = ".regsweep"
 _FORMAT = "regsweep.run/1"
@@ -83,8 +84,9 @@ class Journal:
             JournalError: something else stands in its place, or it cannot be opened.
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        handle = os.open(self.root, flags)
+        handle = -1
         try:
+            handle = os.open(self.root, flags)
             for name in (TOP, *names):
                 if make:
                     with contextlib.suppress(FileExistsError):
@@ -98,7 +100,8 @@ class Journal:
         except OSError as error:
             raise JournalError.at("/".join((TOP, *names)), error) from error
         finally:
-            os.close(handle)
+            if handle >= 0:
+                os.close(handle)
 
     def identity(self) -> str:
         """What the first run has left to tell this store from others; empty before that."""
@@ -190,6 +193,19 @@ class Journal:
             descriptor = os.open("plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
         with os.fdopen(descriptor, "rb") as file:
             yield file
+
+
+@contextlib.contextmanager
+def unfinished(what: str, next_step: str) -> Iterator[None]:
+    """Something was moved or removed: an error from here on must not sound as if nothing had.
+
+    Raises:
+        UnfinishedError: there was one.
+    """
+    try:
+        yield
+    except (OSError, RegsweepError, _core.CoreError) as error:
+        raise UnfinishedError(f"{what}, but: {error}", next_step=next_step) from error
 
 
 def _is_directory(handle: int, name: str) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from regsweep.errors import LockedError
+from regsweep.errors import JournalError, LockedError
 from regsweep.journal import Journal, read_file, write_file
 
 LEASE_SECONDS = 600.0
@@ -77,7 +77,7 @@ class StoreLock:
         if self._renewal.is_alive():
             self._renewal.join()
         # Where it cannot be taken away it expires.
-        with contextlib.suppress(OSError), self._guarded() as handle:
+        with contextlib.suppress(OSError, JournalError), self._guarded() as handle:
             if self._is_mine(_read(handle)):
                 os.unlink(_NAME, dir_fd=handle)
 
@@ -88,7 +88,7 @@ class StoreLock:
 
     def _renew(self) -> None:
         while not self._stop.wait(LEASE_SECONDS / _RENEWALS_PER_LEASE):
-            with contextlib.suppress(OSError), self._guarded() as handle:
+            with contextlib.suppress(OSError, JournalError), self._guarded() as handle:
                 if not self._is_mine(_read(handle)):
                     self._lost = True
                     return

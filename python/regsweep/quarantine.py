@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from regsweep import _core, descriptor_cache, safety
 from regsweep._core import Purged, Restored
 from regsweep.errors import GuardRefused, Refusal, RunError, StorageError
-from regsweep.journal import HOLDING, Journal, Run
+from regsweep.journal import HOLDING, Journal, Run, unfinished
 from regsweep.library import Marks, Store
 from regsweep.lock import StoreLock
 from regsweep.units import format_duration
@@ -98,6 +98,7 @@ def confirm(
         GuardRefused: it is too early, and waiting is not wanted. Nothing was changed.
         CacheError: the registry's cache could not be cleared. Nothing was brought back yet.
         StorageError: marking failed. Nothing was brought back.
+        UnfinishedError: what is live was brought back, and the runs' record could not be written.
     """
     waiting = waiting or Waiting()
     journal = Journal(store.root)
@@ -106,11 +107,12 @@ def confirm(
         forgotten = _settle(store, journal, runs, waiting)
         lock.check()
         marks, restored = _restore(store, journal, progress)
-        for run in runs:
-            if not (restored.interrupted or restored.failures):
-                run.state = "confirmed"
-            run.note(waiting.clock(), "confirmed", **_counts(restored))
-            journal.save(run)
+        with unfinished("what is live was brought back", "confirm again"):
+            for run in runs:
+                if not (restored.interrupted or restored.failures):
+                    run.state = "confirmed"
+                run.note(waiting.clock(), "confirmed", **_counts(restored))
+                journal.save(run)
     return Confirmed(runs, restored, marks, forgotten)
 
 
@@ -237,6 +239,7 @@ def purge(
     Raises:
         GuardRefused: a registry may still take what is set aside for present. Nothing was removed.
         StorageError: marking failed. Nothing was removed.
+        UnfinishedError: a quarantine could not be listed, or a run's record not be written.
     """
     journal = Journal(store.root)
     with StoreLock(journal, "purge") as lock:
@@ -256,20 +259,27 @@ def purge(
         if restored.failures or restored.interrupted:
             # What could not come back may be all that is left of something live.
             return PurgedRuns([], early, restored, marks)
-        done = []
-        for run, _ in due:
-            lock.check()
-            run.state = "purging"
-            journal.save(run)
-            purged = _core.purge(store.core, run.id, progress=progress)
-            if not (purged.interrupted or purged.failures):
-                run.state = "purged"
-            run.note(clock(), "purged", blobs=purged.blob_count, bytes=purged.blob_bytes, failures=len(purged.failures))
-            journal.save(run)
-            done.append((run, purged))
-            if purged.interrupted:
-                break
+        done: list[tuple[Run, Purged]] = []
+        with unfinished("what is live was brought back, and purging was begun", "purge again"):
+            for run, _ in due:
+                lock.check()
+                done.append((run, _purge_run(store, journal, run, clock, progress)))
+                if done[-1][1].interrupted:
+                    break
         return PurgedRuns(done, early, restored, marks)
+
+
+def _purge_run(
+    store: Store, journal: Journal, run: Run, clock: Callable[[], float], progress: ProgressCallback | None
+) -> Purged:
+    run.state = "purging"
+    journal.save(run)
+    purged = _core.purge(store.core, run.id, progress=progress)
+    if not (purged.interrupted or purged.failures):
+        run.state = "purged"
+    run.note(clock(), "purged", blobs=purged.blob_count, bytes=purged.blob_bytes, failures=len(purged.failures))
+    journal.save(run)
+    return purged
 
 
 def _set_aside_at(run: Run) -> float:
@@ -298,11 +308,11 @@ def _cache_refusals(
             "restarted it takes what is set aside for present. Restart every registry process, and show it with "
             "--registry-pid or --registry-started, or say --registry-restarted",
         )
-    elif cache == "redis" and any(run.last("forgotten") is None for run in runs):
+    elif cache == "redis" and (uncleared := [run.id for run in runs if run.last("forgotten") is None]):
         guard, message = (
             safety.CACHE_NOT_CLEARED,
-            "the registry caches blob descriptors in Redis, and they were not removed from there: confirm with the "
-            "registry's configuration file as STORE, not with its storage root",
+            f"the registry caches blob descriptors in Redis (storage.cache.blobdescriptor: redis), and still takes for "
+            f"present what {', '.join(uncleared)} set aside: confirm again, with the registry's configuration file",
         )
     else:
         return []
@@ -336,6 +346,7 @@ def undo(
     Raises:
         RunError: there is no such run, or it holds nothing any more.
         StorageError: the quarantine cannot be listed. Nothing was moved.
+        UnfinishedError: all was moved back, and the run's record could not be written.
     """
     journal = Journal(store.root)
     with StoreLock(journal, f"undo {run_id}"):
@@ -348,10 +359,11 @@ def undo(
             restored = _core.undo(store.core, run_id, progress=progress)
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
-        if not (restored.failures or restored.interrupted):
-            run.state = "undone"
-        run.note(clock(), "undone", **_counts(restored))
-        journal.save(run)
+        with unfinished(f"the run {run_id} was undone", "undo it again"):
+            if not (restored.failures or restored.interrupted):
+                run.state = "undone"
+            run.note(clock(), "undone", **_counts(restored))
+            journal.save(run)
     return Undone(run, restored)
 
 

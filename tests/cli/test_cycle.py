@@ -138,6 +138,13 @@ def test_without_a_policy_no_tag_and_no_manifest_goes(place: Place) -> None:
     assert [row["kind"] for row in place.rows()] == ["blob"]
 
 
+def test_a_repository_without_a_tags_directory_keeps_its_manifests(place: Place) -> None:
+    shutil.rmtree(Path(place.root, REPOSITORIES, "team/app/_manifests/tags"))
+    planned = place.plan("--policy", place.policy("untagged: {older_than: 1d}"))
+    assert "no tags directory: its manifests are kept" in planned.stderr
+    assert [row["reason"] for row in place.rows()] == ["nothing refers to it"]
+
+
 def test_labels_of_the_config_decide(place: Place) -> None:
     for tag, labels in (("short", {"expires": "2h"}), ("long", {"expires": "9999w"}), ("none", {})):
         config = {"rootfs": {"type": "layers"}, "config": {"Labels": labels}, "created": "2023-01-01T00:00:00.5Z"}

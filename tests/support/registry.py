@@ -25,6 +25,10 @@ class NotThere(Exception):
     """The registry answers 404."""
 
 
+class Refused(Exception):
+    """The registry answers with another status than the one that is a success."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A manifest as the registry gave it out."""
@@ -55,6 +59,7 @@ class Registry:
 
         Raises:
             NotThere: 404, where that was not expected.
+            Refused: any other status.
         """
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_SECONDS)
         try:
@@ -63,7 +68,8 @@ class Registry:
             answer = Answer(response.headers, response.read())
             if response.status == 404 != expect:
                 raise NotThere(f"{method} {path}")
-            assert response.status == expect, (method, path, response.status, answer.body)
+            if response.status != expect:
+                raise Refused(method, path, response.status, answer.body)
             return answer
         finally:
             connection.close()

@@ -11,7 +11,7 @@ import click
 
 from regsweep import exit_codes, safety
 from regsweep.cli.progress import ProgressLine
-from regsweep.errors import GuardRefused, LockedError, RegsweepError, UnitError
+from regsweep.errors import GuardRefused, LockedError, RegsweepError, UnfinishedError, UnitError
 from regsweep.library import Marks, Store, open_store
 from regsweep.units import parse_duration, parse_share
 
@@ -209,10 +209,19 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
             code = exit_codes.REFUSED
         except RegsweepError as error:
             say([str(error), *([f"hint: {error.next_step}"] if error.next_step else [])])
-            code = exit_codes.REFUSED if isinstance(error, LockedError) else exit_codes.FAILED
+            code = _exit_code_of_error(error)
         raise SystemExit(code)
 
     return run
+
+
+def _exit_code_of_error(error: RegsweepError) -> int:
+    match error:
+        case LockedError():
+            return exit_codes.REFUSED
+        case UnfinishedError():
+            return exit_codes.DONE_WITH_DAMAGE
+    return exit_codes.FAILED
 
 
 def refusal_lines(error: GuardRefused) -> list[str]:

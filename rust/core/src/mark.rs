@@ -327,10 +327,8 @@ fn add_roots(catalog: &Catalog, options: &Options, closure: &mut Closure, notes:
             }
         }
         // An empty `tags` says that there are no tags. None at all says nothing.
-        let untold = options.gives_up_manifests()
-            && repository.tags.is_none()
-            && !repository.revisions.is_empty()
-            && !released.is_some_and(|released| released.whole);
+        let asked = options.delete_untagged || released.is_some_and(|released| released.untold);
+        let untold = asked && repository.tags.is_none() && !repository.revisions.is_empty();
         if untold {
             let reason = "no tags directory: its manifests are kept, although untagged ones are to go";
             notes.push(Note { key: repository.key("_manifests"), reason });

@@ -62,7 +62,7 @@ pub fn restore(store: &impl Remove, marks: &Marks, control: &Control) -> Restore
         ));
         let young = |aside: &&RepositoryAside| aside.tags.iter().any(|tag| quarantine.is_young(tag.modified));
         let tagged: Vec<&RepositoryAside> = quarantine.repositories.iter().filter(young).collect();
-        moves.push(tag_moves(quarantine, &tagged, true));
+        moves.extend(tag_moves(quarantine, &tagged, true));
         if !bring_back(store, moves, &mut restored, control) {
             break;
         }
@@ -84,7 +84,7 @@ pub fn undo(
     let all: Vec<&RepositoryAside> = quarantine.repositories.iter().collect();
     let mut moves = vec![blob_moves(quarantine, blobs.into_iter())];
     moves.extend(link_moves(quarantine, &all, &|_| true, &|_| true, &|_, _| true, catalog));
-    moves.push(tag_moves(quarantine, &all, false));
+    moves.extend(tag_moves(quarantine, &all, false));
     let mut restored = Restored::default();
     bring_back(store, moves, &mut restored, control);
     Ok(restored)
@@ -108,6 +108,14 @@ fn has_tag(catalog: &Catalog, repository: &[u8], tag: &[u8]) -> bool {
 struct Moves {
     count: fn(&mut Restored) -> &mut usize,
     renames: Vec<Renames>,
+    /// Whether the next moves try in another way what has its place taken.
+    tried_again: bool,
+}
+
+impl Moves {
+    fn new(count: fn(&mut Restored) -> &mut usize, renames: Vec<Renames>) -> Self {
+        Self { count, renames, tried_again: false }
+    }
 }
 
 fn back(quarantine: &Quarantine, directory: Key, leaf: &'static str, names: Names) -> Renames {
@@ -123,7 +131,7 @@ fn blob_moves(quarantine: &Quarantine, blobs: impl Iterator<Item = Digest>) -> M
     let renames = by_prefix.into_iter().map(|((algorithm, prefix), names)| {
         back(quarantine, layout::blob_prefix(algorithm, prefix), layout::DATA, names)
     });
-    Moves { count: |restored| &mut restored.blob_count, renames: renames.collect() }
+    Moves::new(|restored| &mut restored.blob_count, renames.collect())
 }
 
 /// Layer links, manifest links and histories, in this order.
@@ -162,26 +170,35 @@ fn link_moves(
         }
     }
     [
-        Moves { count: |restored| &mut restored.layer_link_count, renames: layers },
-        Moves { count: |restored| &mut restored.manifest_count, renames: revisions },
-        Moves { count: |restored| &mut restored.tag_history_link_count, renames: histories },
+        Moves::new(|restored| &mut restored.layer_link_count, layers),
+        Moves::new(|restored| &mut restored.manifest_count, revisions),
+        Moves::new(|restored| &mut restored.tag_history_link_count, histories),
     ]
 }
 
-fn tag_moves(quarantine: &Quarantine, repositories: &[&RepositoryAside], only_young: bool) -> Moves {
-    let mut renames = Vec::new();
+/// A tag's directory goes back whole. Where a push has made it again and ended before it wrote `current/link`, the tag
+/// is there only with its old `current`.
+fn tag_moves(quarantine: &Quarantine, repositories: &[&RepositoryAside], only_young: bool) -> [Moves; 2] {
+    let (mut whole, mut current) = (Vec::new(), Vec::new());
     for aside in repositories {
         let wanted = aside.tags.iter().filter(|tag| !only_young || quarantine.is_young(tag.modified));
         let names: Names = wanted.map(|tag| tag.name.as_slice()).collect();
+        if names.is_empty() {
+            continue;
+        }
         let home = Key::new(layout::REPOSITORIES).join(&aside.name).join(layout::MANIFESTS).join(layout::TAGS);
-        renames.extend((!names.is_empty()).then(|| back(quarantine, home, "", names)));
+        let away = Place { directory: quarantine::aside(&quarantine.tree, &home), leaf: layout::CURRENT };
+        let to = Place { directory: home.clone(), leaf: layout::CURRENT };
+        current.push(Renames { names: names.clone(), from: away, to });
+        whole.push(back(quarantine, home, "", names));
     }
-    Moves { count: |restored| &mut restored.tag_count, renames }
+    let count: fn(&mut Restored) -> &mut usize = |restored| &mut restored.tag_count;
+    [Moves { count, renames: whole, tried_again: true }, Moves::new(count, current)]
 }
 
 /// Makes the moves, one kind after the other; returns whether the run was not interrupted.
 fn bring_back(store: &impl Remove, all: Vec<Moves>, restored: &mut Restored, control: &Control) -> bool {
-    for Moves { count, renames } in all {
+    for Moves { count, renames, tried_again } in all {
         let outcomes: Mutex<Vec<(usize, usize, Result<Renamed>)>> = Mutex::default();
         let ended = store.rename(&renames, control, &|group, index, outcome| {
             Control::count(&control.counters.removed, 1);
@@ -191,6 +208,7 @@ fn bring_back(store: &impl Remove, all: Vec<Moves>, restored: &mut Restored, con
             match outcome {
                 Ok(Renamed::Moved) => *count(restored) += 1,
                 Ok(Renamed::Absent) => {}
+                Ok(Renamed::Occupied) if tried_again => {}
                 Ok(Renamed::Occupied) => {
                     restored.replaced.push(renames[group].to.key(renames[group].names.get(index)));
                 }

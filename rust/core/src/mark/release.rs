@@ -40,6 +40,8 @@ pub struct ReleasedRepository {
     pub revisions: HashMap<ManifestId, Origin>,
     /// Whether the repository is to go as such, with links to what lives on elsewhere.
     pub whole: bool,
+    /// Whether manifests without a tag were to go and stay, for there is no `tags` directory: nothing says what is tagged.
+    pub untold: bool,
 }
 
 impl ReleasedRepository {
@@ -206,10 +208,6 @@ struct Chooser<'a> {
 impl Chooser<'_> {
     fn release(&self) -> ReleasedRepository {
         let mut released = ReleasedRepository { whole: self.choice.whole, ..ReleasedRepository::default() };
-        if self.repository.tags.is_none() && !self.choice.whole {
-            // An empty `tags` says that there are no tags. None at all says nothing.
-            return released;
-        }
         for (index, tag) in self.repository.tags.iter().flatten().enumerate() {
             let Target::Manifest(_) = tag.target else { continue };
             // What has no time, or a young one, was pushed just now.
@@ -231,6 +229,11 @@ impl Chooser<'_> {
     }
 
     fn release_manifests(&self, released: &mut ReleasedRepository) {
+        if self.repository.tags.is_none() && !self.choice.whole {
+            // An empty `tags` says that there are no tags. None at all says nothing.
+            released.untold = self.choice.untagged.is_some() || self.choice.referrers == Referrers::DeleteOrphans;
+            return;
+        }
         let mut origins: HashMap<ManifestId, Origin> = HashMap::new();
         for &tag in released.tags.keys() {
             for id in self.reach(target(self.repository, tag)) {
