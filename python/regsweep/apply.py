@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regsweep import _core, identity, plan, safety
+from regsweep import _core, descriptor_cache, identity, plan, safety
 from regsweep._core import Purged, Removed
 from regsweep.errors import GuardRefused, JournalError, PlanError, Refusal, StorageError
 from regsweep.journal import Journal, Run, unfinished
@@ -111,6 +111,7 @@ def apply(
             with unfinished("the plan was applied", "apply it again"):
                 if permanent:
                     purged = _core.purge(store.core, run.id, progress=progress)
+                    _forget_descriptors(journal, store, run, clock)
                 _finish(journal, run, removed, purged, clock)
     return Applied(run, head.totals, removed, marks, purged, refusals)
 
@@ -166,6 +167,13 @@ def _note_refusal(journal: Journal, run: Run, clock: Callable[[], float]) -> Non
         run.state = "refused"
         run.note(clock(), "refused")
         journal.save(run)
+
+
+def _forget_descriptors(journal: Journal, store: Store, run: Run, clock: Callable[[], float]) -> None:
+    """What a registry has in Redis outlives its being stopped."""
+    if store.config is not None and store.config.cache == "redis":
+        with journal.plan(run.id) as file:
+            run.note(clock(), "forgotten", entries=descriptor_cache.forget(store.config, file))
 
 
 def _finish(journal: Journal, run: Run, removed: Removed, purged: Purged | None, clock: Callable[[], float]) -> None:

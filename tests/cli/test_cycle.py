@@ -342,6 +342,20 @@ def test_run_does_the_whole_cycle(place: Place) -> None:
     assert place.state() == "purged"
 
 
+def test_run_takes_up_what_was_interrupted_the_night_before(place: Place) -> None:
+    place.plan("--delete-untagged")
+    untagged = next(row["digest"] for row in place.rows() if row["kind"] == "manifest")
+    place.apply()
+    record = Path(place.root, ".regsweep", place.run_id(), "run.json")
+    record.write_text(record.read_text().replace('"quarantined"', '"applying"'))
+    place.plan_file.unlink()
+    # Pushed since, through a cache that did not know better.
+    place.store.link("team/app", "_manifests/tags/late/current", untagged)
+    done = place.regsweep("run", place.root, "--settle", "0", "--cache", "none", "--delete-untagged")
+    assert "brought back 1 manifest, 2 layer links, 3 blobs" in done.stdout
+    assert place.state() == "confirmed"
+
+
 def test_runs_of_a_store_without_any(place: Place) -> None:
     assert place.regsweep("runs", place.root).stdout == "no plan was applied to this store yet\n"
     assert not Path(place.root, ".regsweep").exists()

@@ -19,7 +19,8 @@ from support.servers import Cache, Redis, Server
 from support.store_builder import TOP, blob_path
 from support.strace import need_strace
 
-from regsweep import safety
+import regsweep
+from regsweep import apply, safety
 from regsweep.errors import GuardRefused
 from regsweep.quarantine import Registries, Waiting
 
@@ -301,6 +302,19 @@ def test_redis_has_to_be_cleared_before_anything_is_purged(redis_place: tuple[Pl
     assert OLD.push(place.registry, "team/app", "again") == [], "what it would have lost"
     assert confirm(place.server.config).forgotten
     purge(place.server.config, Registries())
+    place.assert_whole("team/app", "again", OLD)
+
+
+@BOTH
+def test_what_is_removed_at_once_is_forgotten_by_redis(redis_place: tuple[Place, Redis]) -> None:
+    place, _ = redis_place
+    plan = place.plan()
+    # As it is meant to be: nobody pushes meanwhile, and the registry goes on with the same Redis.
+    applied = apply.apply(regsweep.open(place.server.config), plan, permanent=True)
+    assert applied.removed.blob_count == 3
+    assert OLD.push(place.registry, "team/app", "again") == [
+        digest for digest in OLD.digests if digest not in STAYS.digests
+    ]
     place.assert_whole("team/app", "again", OLD)
 
 

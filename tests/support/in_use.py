@@ -51,15 +51,11 @@ class InUse:
     counts: Counter[str] = field(default_factory=Counter)
 
     @staticmethod
-    def of(
-        server: Server, cache: Cache, directory: Path, *, clients: int, seed: int = 1, indexes: bool = True
-    ) -> InUse:
+    def of(server: Server, cache: Cache, directory: Path, *, clients: int, indexes: bool = True) -> InUse:
         """A registry that runs, with clients that wait for ``with load``."""
         flights = Flights()
         ledger = Ledger(REPOSITORIES, PASSING)
-        load = Load(
-            ledger, lambda: Watched(server.registry.address, flights), clients=clients, seed=seed, indexes=indexes
-        )
+        load = Load(ledger, lambda: Watched(server.registry.address, flights), clients=clients, indexes=indexes)
         (directory / "policy.yml").write_text(POLICY)
         return InUse(directory, server, cache, flights, load)
 
@@ -102,8 +98,7 @@ class InUse:
     def purge(self) -> None:
         """Purges; where the cache is in the registry's memory, after a restart."""
         if self.cache == "inmemory":
-            with self.load.paused():
-                self.server.restart()
+            self.restart()
             self.load.work(4)
         purged = self.unless_changed(
             lambda: quarantine.purge(
@@ -115,14 +110,19 @@ class InUse:
         if purged.restored is not None:
             self.count("purged", purged.restored)
 
+    def restart(self) -> None:
+        """Restarts the registry, between two requests of all clients."""
+        with self.load.paused():
+            self.server.restart()
+
     def cycle(self, pushes: int) -> None:
         """All of it, with so many pushes after each step."""
         for step in (self.set_aside, self.confirm, self.purge):
             step()
             self.load.work(pushes)
 
-    def lost(self) -> list[str]:
-        """What was acknowledged and is not there, as a registry says that was just started and caches nothing."""
+    def lost(self) -> dict[tuple[str, str], str]:
+        """What was acknowledged and is not there: a registry says so that was just started and caches nothing."""
         directory = self.directory / "fresh"
         directory.mkdir(exist_ok=True)
         with self.load.paused(), Server(self.server.major, self.server.root, directory) as fresh:

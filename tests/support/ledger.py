@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -77,21 +77,27 @@ class Ledger:
         young = {key: one for key, one in found.items() if one.began - _TICK_SECONDS >= self.cutoff}
         return {key: entry.digest for key, entry in (young | tags).items()}
 
-    def lost(self, registry: Registry) -> list[str]:
-        """What has to be there and cannot be pulled, every byte checked against its digest."""
+    def lost(self, registry: Registry) -> dict[tuple[str, str], str]:
+        """What has to be there and cannot be pulled, every byte checked against its digest; and why."""
         pulled: dict[tuple[str, str], Contents] = {}
-        lost = []
+        lost = {}
         for (repository, reference), digest in sorted(self.required().items()):
             try:
                 if reference != digest and (found := registry.manifest(repository, reference).digest) != digest:
-                    lost.append(f"{repository}:{reference} is {found}, not {digest}")
+                    lost[repository, reference] = f"is {found}, not {digest}"
                 if (repository, digest) not in pulled:
                     pulled[repository, digest] = registry.pull(repository, digest)
                 if missing := [one for one, content in pulled[repository, digest].items() if content is None]:
-                    lost.append(f"{repository}:{reference} misses {missing}")
+                    lost[repository, reference] = f"misses {missing}"
             except (NotThere, Refused, AssertionError) as error:
-                lost.append(f"{repository}:{reference}: {error}")
+                lost[repository, reference] = str(error)
         return lost
+
+    def give_up(self, references: Iterable[tuple[str, str]]) -> None:
+        """These are known to be lost: they are not looked for any more until they are pushed again."""
+        for key in references:
+            self.tags.pop(key, None)
+            self.manifests.pop(key, None)
 
     def came_back(self, registry: Registry) -> list[tuple[str, str]]:
         """What was deleted and can be had again."""

@@ -1,6 +1,6 @@
 """Clients that use a registry all the time: pushes of old and new content, mounts, moved tags, deletions, pulls.
 
-There are few contents and few images, so that most pushes meet something that was pushed, overwritten and set aside
+There are more images than tags for them, and few layers, so that much of what is pushed was overwritten and set aside
 before. A client asks for each blob, mounts what another repository has, and sends only the rest, as clients do.
 """
 
@@ -24,9 +24,9 @@ from support.registry import Answer, NotThere, Refused, Registry
 REPOSITORIES = ("app", "team/app", "team/base", "mirror/app")
 PASSING = "pr-"
 TAGS = ("latest", "stable", "1.0", "pr-1", "pr-2", "pr-3", None)
-SHARED = [f"shared layer {number} ".encode() * 40 for number in range(8)]
-IMAGES = [Image(f"image {number}", SHARED[number % 8], SHARED[number * 3 % 8]) for number in range(12)]
-PLATFORMS = [Image(f"platform {number}", SHARED[number]) for number in range(4)]
+SHARED = [f"shared layer {number} ".encode() * 40 for number in range(20)]
+IMAGES = [Image(f"image {number}", SHARED[number % 20], SHARED[number * 7 % 20]) for number in range(60)]
+PLATFORMS = [Image(f"platform {number}", SHARED[number]) for number in range(8)]
 TIMEOUT_SECONDS = 120.0
 
 

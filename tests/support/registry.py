@@ -26,7 +26,7 @@ class NotThere(Exception):
 
 
 class Refused(Exception):
-    """The registry answers with another status than the one that is a success."""
+    """The registry answers with another status than the one that is a success, or breaks off."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,16 @@ class Registry:
 
         Raises:
             NotThere: 404, where that was not expected.
-            Refused: any other status.
+            Refused: any other status; or an answer that ends too early.
         """
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            answer = Answer(response.headers, response.read())
+            try:
+                answer = Answer(response.headers, response.read())
+            except http.client.IncompleteRead as error:
+                raise Refused(method, path, "broken off") from error
             if response.status == 404 != expect:
                 raise NotThere(f"{method} {path}")
             if response.status != expect:

@@ -28,7 +28,9 @@ from regsweep.cli.planning import Planning, planning_options
 from regsweep.cli.progress import describe_removal, describe_scan
 from regsweep.cli.purge import registries, registry_options
 from regsweep.errors import GuardRefused
+from regsweep.journal import Journal
 from regsweep.library import Store
+from regsweep.plan import read_head
 
 
 @click.command()
@@ -58,13 +60,13 @@ def run(
     output: str | None,
     jobs: int | None,
 ) -> int:
-    """Do the whole cycle on STORE, as a nightly job: confirm and purge earlier runs, plan, apply, confirm.
+    """Do the whole cycle on STORE, as a nightly job: finish, confirm and purge earlier runs, plan, apply, confirm.
 
     Waits between the last two until requests that were in flight have ended (--settle).
     """
     opened = open_for(store, jobs)
     waiting = quarantine.Waiting(settle)
-    codes = [_confirm(opened, waiting)]
+    codes = [_take_up(opened, store, planning), _confirm(opened, waiting)]
     try:
         known = registries(registry_pid, registry_started, registry_restarted, cache)
         codes.append(_purge(opened, older_than, known))
@@ -82,6 +84,23 @@ def run(
         codes.append(_apply(opened, path, made.head.totals.items, store, planning))
     if codes[-1] != exit_codes.INTERRUPTED:
         codes.append(_confirm(opened, waiting))
+    return max(codes)
+
+
+def _take_up(store: Store, name: str, planning: Planning) -> int:
+    """Finishes what was interrupted while it was applied: nobody else has its plan any more."""
+    codes = [exit_codes.DONE]
+    journal = Journal(store.root)
+    for run in [run for run in journal.runs() if run.state == "applying" and not run.permanent]:
+        with tempfile.TemporaryDirectory() as directory, journal.plan(run.id) as plan:
+            path = Path(directory) / "plan"
+            path.write_bytes(plan.read())
+            head = read_head(path)
+            try:
+                codes.append(_apply(store, str(path), head.totals.items, name, planning))
+            except GuardRefused as error:
+                say(refusal_lines(error))
+                codes.append(exit_codes.DONE_WITH_DAMAGE)
     return max(codes)
 
 
