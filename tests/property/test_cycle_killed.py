@@ -159,7 +159,7 @@ class Cycle:
         """The plan names nothing that is reachable once its tags are gone."""
         with tempfile.TemporaryDirectory() as directory:
             root = duplicate(self.root, Path(directory) / "storage")
-            of_tags = set()
+            of_tags: set[str] = set()
             for row in self.rows:
                 if row["kind"] in ("tag", "referrer-tag"):
                     of_tags.update(self.named_by(row))

@@ -18,7 +18,7 @@ CLIENTS = 4
 @pytest.fixture
 def in_use(major: int, kind: str, tmp_path: Path) -> Iterator[InUse]:
     with ExitStack() as stack:
-        cache: Cache = {"none": None, "inmemory": "inmemory"}.get(kind)  # type: ignore[assignment]
+        cache: Cache = {"none": None, "inmemory": "inmemory"}.get(kind)
         if kind == "redis":
             cache = stack.enter_context(Redis(tmp_path))
         server = stack.enter_context(Server(major, tmp_path / "storage", tmp_path, cache=cache))

@@ -82,7 +82,7 @@ def trace_regsweep(
     """
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "trace"
-        command = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(output)]
+        command = ["strace", "-f", "-qq", "-o", str(output)]
         command += [part for path in paths for part in ("-P", str(path))]
         command += ["-e", f"trace={calls}"]
         if fault is not None:

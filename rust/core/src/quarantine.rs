@@ -275,44 +275,45 @@ struct Purge<'a, Store> {
     purged: Purged,
 }
 
-#[derive(Default)]
-struct Children {
-    directories: Vec<Key>,
-    /// Files, and whatever else is no directory.
-    files: Names,
-}
-
 impl<Store: List + Remove> Purge<'_, Store> {
-    /// Removes all that is in a directory, and the directory.
+    /// Removes all that is in a directory, and the directory: the deepest first, so that a tag's history goes before
+    /// what it points to. A tag without its `current/link` would be taken for one that is just being pushed.
     fn empty(&mut self, top: &Key) -> Result<()> {
-        let mut seen = vec![top.clone()];
-        let mut level = vec![top.clone()];
-        while !level.is_empty() {
-            let mut next = Vec::new();
-            for portion in level.chunks(PORTION) {
-                let listed = collect(self.store, portion, self.control, |index, entry, children: &mut Children| {
-                    match entry.kind {
-                        EntryKind::Directory => children.directories.push(portion[index].join(entry.name)),
-                        _ => children.files.push(entry.name),
-                    }
-                    Ok(())
-                })?;
-                let mut groups = Vec::new();
-                for (directory, children) in portion.iter().zip(listed) {
-                    let Some(children) = children else { continue };
-                    next.extend(children.directories);
-                    groups.extend((!children.files.is_empty()).then(|| Group {
-                        directory: directory.clone(),
-                        names: children.files,
-                        leaf: "",
-                    }));
-                }
-                self.remove_files(&groups)?;
-            }
-            seen.extend_from_slice(&next);
-            level = next;
+        let mut levels = vec![vec![top.clone()]];
+        while let Some(level) = levels.last().filter(|level| !level.is_empty()) {
+            levels.push(self.children(level)?);
         }
-        self.remove_empty(seen)
+        for level in levels.into_iter().rev() {
+            for portion in level.chunks(PORTION) {
+                self.remove_files(&self.files(portion)?)?;
+            }
+            self.remove_empty(level)?;
+        }
+        Ok(())
+    }
+
+    /// The directories in directories.
+    fn children(&self, directories: &[Key]) -> Result<Vec<Key>> {
+        let listed = collect(self.store, directories, self.control, |index, entry, found: &mut Vec<Key>| {
+            found.extend((entry.kind == EntryKind::Directory).then(|| directories[index].join(entry.name)));
+            Ok(())
+        })?;
+        Ok(listed.into_iter().flatten().flatten().collect())
+    }
+
+    /// The files in directories, and whatever else is no directory.
+    fn files(&self, directories: &[Key]) -> Result<Vec<Group>> {
+        let listed = collect(self.store, directories, self.control, |_, entry, found: &mut Names| {
+            if entry.kind != EntryKind::Directory {
+                found.push(entry.name);
+            }
+            Ok(())
+        })?;
+        let found = directories.iter().zip(listed).filter_map(|(directory, names)| {
+            let names = names.filter(|names| !names.is_empty())?;
+            Some(Group { directory: directory.clone(), names, leaf: "" })
+        });
+        Ok(found.collect())
     }
 
     fn remove_files(&mut self, groups: &[Group]) -> Result<()> {
