@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from regsweep._core import __version__
     from regsweep.config import RegistryConfig
+    from regsweep.empty import EmptyDirectories, remove_empty
     from regsweep.errors import (
         CacheError,
         ConfigurationError,
@@ -66,6 +67,7 @@ __all__ = [
     "ConfigurationError",
     "Damage",
     "DriverError",
+    "EmptyDirectories",
     "GuardRefused",
     "InvalidNameError",
     "JournalError",
@@ -96,6 +98,7 @@ __all__ = [
     "open",
     "read_keep_list",
     "remove_eligible",
+    "remove_empty",
     "remove_uploads",
 ]
 
@@ -105,6 +108,8 @@ _OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
     **{name: ("regsweep.uploads", name) for name in _OF_UPLOADS},
+    "EmptyDirectories": ("regsweep.empty", "EmptyDirectories"),
+    "remove_empty": ("regsweep.empty", "remove_empty"),
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
     "Refusal": ("regsweep.errors", "Refusal"),

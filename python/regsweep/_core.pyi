@@ -15,6 +15,7 @@ __all__ = [
     "Catalog",
     "CoreError",
     "Damage",
+    "EmptyDirectories",
     "Marks",
     "Note",
     "Plan",
@@ -34,6 +35,7 @@ __all__ = [
     "generate_store",
     "purge",
     "remove_eligible",
+    "remove_empty",
     "remove_uploads",
     "restore",
     "undo",
@@ -86,6 +88,10 @@ class Store:
         """The names of the runs below ``.regsweep``, in order."""
     def uploads(self, *, progress: Callable[[Progress], None] | None = None) -> Uploads:
         """Lists the uploads of all repositories that are not finished."""
+    def empty(
+        self, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+    ) -> EmptyDirectories:
+        """Finds directories that nothing is left in, and that have not changed for so long."""
 
 @final
 class TagRow:
@@ -459,6 +465,26 @@ def remove_uploads(
     uploads: Uploads, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
 ) -> RemovedUploads:
     """Removes stale uploads that still are when their turn comes. No failure stops the rest."""
+
+@final
+class EmptyDirectories:
+    """Directories that nothing is left in: found, or removed."""
+
+    @property
+    def repositories(self) -> list[str]:
+        """The repositories among them."""
+    @property
+    def directory_count(self) -> int:
+        """Directories of all kinds, those of repositories included."""
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def remove_empty(
+    store: Store, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+) -> EmptyDirectories:
+    """Removes what ``Store.empty`` would find now."""
 
 def generate_store(
     root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None

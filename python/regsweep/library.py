@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Literal, TypeAlias
 
+    from regsweep._core import EmptyDirectories
     from regsweep.config import RegistryConfig
     from regsweep.policy.selection import Choice
     from regsweep.uploads import Uploads
@@ -94,6 +95,22 @@ class Store:
         from regsweep.uploads import list_uploads
 
         return list_uploads(self._core, self.config, progress=progress)
+
+    def empty(
+        self, *, older_than: timedelta | float = 86400.0, progress: ProgressCallback | None = None
+    ) -> EmptyDirectories:
+        """Finds repositories and directories that nothing is left in.
+
+        Args:
+            older_than: how long they have not changed; a number is seconds.
+            progress: called about ten times a second, from this thread.
+
+        Raises:
+            StorageError: something could not be listed.
+        """
+        from regsweep.empty import find_empty
+
+        return find_empty(self._core, older_than=older_than, progress=progress)
 
 
 class Catalog:

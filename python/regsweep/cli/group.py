@@ -15,6 +15,7 @@ _LAZY_COMMANDS = {
         "apply",
         "bench",
         "confirm",
+        "empty",
         "plan",
         "policy",
         "pulls",

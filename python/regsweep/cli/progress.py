@@ -111,5 +111,11 @@ def describe_upload_removal(total: int) -> Callable[[Progress, float], str]:
     )
 
 
+def describe_empty(progress: Progress, seconds: float) -> str:
+    """The line while empty directories are looked for, or removed."""
+    found = format_count(progress.removed, "empty directory", "empty directories")
+    return f"looking: {found}{_rate(progress.removed, seconds)}"
+
+
 def _rate(count: int, seconds: float) -> str:
     return f", {count / seconds:.0f}/s" if seconds >= 1 else ""

@@ -5,6 +5,7 @@
 pub mod candidates;
 pub mod catalog;
 pub mod digest;
+pub mod empty;
 pub mod error;
 pub mod images;
 pub mod layout;

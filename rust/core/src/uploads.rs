@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::layout::distribution as layout;
 use crate::progress::Control;
 use crate::remove::Failure;
-use crate::scan::{collect, find_uploads};
+use crate::scan::{collect, directory_times, find_uploads};
 use crate::store::{Entry, EntryKind, Group, Holder, Key, List, Read, Removal, Remove};
 use files::{Found, Place, examine};
 
@@ -223,7 +223,7 @@ fn remove_one(
             return Ok(());
         }
     }
-    if files::directory_times(store, std::slice::from_ref(&key), control)? != [None] {
+    if directory_times(store, std::slice::from_ref(&key), control)? != [None] {
         let detail = "something was written into it while it was removed; run again";
         return Err(Error::new(Kind::Changed, "remove", &key, detail));
     }

@@ -5,6 +5,7 @@
 mod catalog;
 mod choices;
 mod descriptor;
+mod empty;
 mod errors;
 mod marks;
 mod plan;
@@ -24,6 +25,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::catalog::{Catalog, TagRow};
+    #[pymodule_export]
+    use crate::empty::{EmptyDirectories, remove_empty};
     #[pymodule_export]
     use crate::errors::CoreError;
     #[pymodule_export]

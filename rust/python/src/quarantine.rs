@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use regsweep_core::catalog;
 use regsweep_core::error::{Error, Kind};
@@ -14,7 +13,7 @@ use crate::errors::exception;
 use crate::marks::Marks;
 use crate::remove::RemovalFailure;
 use crate::store::Store;
-use crate::wait::run;
+use crate::wait::{keep_unless_interrupted, run};
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
 pub(crate) struct Restored {
@@ -62,11 +61,6 @@ impl From<CorePurged> for Purged {
             interrupted: purged.interrupted,
         }
     }
-}
-
-/// After Ctrl-C the caller still has to learn what was done: only other exceptions of progress callbacks count.
-fn keep_unless_interrupted(py: Python<'_>, interruption: Option<PyErr>) -> PyResult<()> {
-    interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)).map_or(Ok(()), Err)
 }
 
 #[pyfunction]

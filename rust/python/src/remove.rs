@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use regsweep_core::layout::quarantine;
 use regsweep_core::remove::{self, Destination, Failure};
 
 use crate::errors::exception;
 use crate::marks::Marks;
-use crate::wait::run;
+use crate::wait::{keep_unless_interrupted, run};
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
 #[derive(Clone)]
@@ -58,10 +57,7 @@ pub(crate) fn remove_eligible(
         };
         remove::remove_eligible(&*store, &mut marks, destination, control)
     });
-    // After Ctrl-C the caller still has to learn what is gone.
-    if let Some(error) = interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)) {
-        return Err(error);
-    }
+    keep_unless_interrupted(py, interruption)?;
     let removed = removed.map_err(|error| exception(py, &error, None))?;
     Ok(Removed {
         blob_count: removed.blob_count,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use regsweep_core::store::fs::FsStore;
 use regsweep_core::uploads;
@@ -12,7 +12,7 @@ use crate::errors::convert;
 use crate::marks::Note;
 use crate::remove::RemovalFailure;
 use crate::text::name;
-use crate::wait::run;
+use crate::wait::{keep_unless_interrupted, run};
 
 /// The last moment that Python's `datetime` has, in seconds since 1970.
 const LAST_MOMENT: Duration = Duration::from_secs(253_402_300_799);
@@ -113,10 +113,7 @@ pub(crate) fn remove_uploads(
         let stale: Vec<_> = uploads.found.uploads.iter().filter(|upload| upload.is_stale(cutoff)).cloned().collect();
         uploads::remove(&*uploads.store, &stale, cutoff, control)
     });
-    // After Ctrl-C the caller still has to learn what is gone.
-    if let Some(error) = interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)) {
-        return Err(error);
-    }
+    keep_unless_interrupted(py, interruption)?;
     Ok(RemovedUploads {
         upload_count: removed.upload_count,
         size_bytes: removed.size_bytes,

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::layout::distribution as layout;
 use crate::progress::Control;
 use crate::rfc3339;
-use crate::scan::{collect, stat_all};
+use crate::scan::{collect, directory_times, stat_all};
 use crate::store::{Content, EntryKind, Group, Key, List, Read};
 
 /// Where an upload is, or was.
@@ -158,16 +158,6 @@ fn list_hash_states(store: &impl List, keys: &[Key], listed: &mut [Option<Files>
         files.strange.extend(strange);
     }
     Ok(())
-}
-
-/// When directories were changed; nothing for those that are gone.
-pub(super) fn directory_times(store: &impl List, keys: &[Key], control: &Control) -> Result<Vec<Option<SystemTime>>> {
-    let times = Mutex::new(vec![None; keys.len()]);
-    store.directory_times(keys, control, &|index, modified| {
-        times.lock().expect("no thread panics while it gathers")[index] = modified;
-        Ok(())
-    })?;
-    Ok(times.into_inner().expect("no thread panics while it gathers"))
 }
 
 /// What a `startedat` held.
