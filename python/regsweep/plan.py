@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from regsweep import _core, identity, safety
 from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
-from regsweep.units import format_bytes
+from regsweep.units import format_bytes, format_count
 
 if TYPE_CHECKING:
     from regsweep.library import Marks, ProgressCallback, Store
@@ -59,6 +59,25 @@ class Totals:
     def items(self) -> int:
         """Everything that goes."""
         return self.tags + self.manifests + self.layer_links + self.blobs
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.tags + other.tags,
+            self.manifests + other.manifests,
+            self.layer_links + other.layer_links,
+            self.blobs + other.blobs,
+            self.bytes + other.bytes,
+        )
+
+    def text(self) -> str:
+        """Everything but the bytes, in words."""
+        counts = [
+            (self.tags, "tag"),
+            (self.manifests, "manifest"),
+            (self.layer_links, "layer link"),
+            (self.blobs, "blob"),
+        ]
+        return ", ".join(format_count(count, noun) for count, noun in counts if count) or "nothing"
 
 
 @dataclass(frozen=True)
