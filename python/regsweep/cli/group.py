@@ -19,6 +19,7 @@ _LAZY_COMMANDS = {
         "policy",
         "pulls",
         "purge",
+        "report",
         "rm",
         "run",
         "runs",
