@@ -93,13 +93,6 @@ class PlanError(RegsweepError):
         super().__init__(message, operation="plan", key=key, next_step=next_step)
 
 
-class ReportError(RegsweepError):
-    """A report cannot be written where it was asked for."""
-
-    def __init__(self, message: str, *, key: str) -> None:
-        super().__init__(message, operation="report", key=key, next_step="name a file in a directory that is there")
-
-
 class JournalError(RegsweepError):
     """What runs leave in ``.regsweep`` cannot be read or written."""
 

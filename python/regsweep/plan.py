@@ -142,7 +142,7 @@ class Head:
         """Reads a head.
 
         Raises:
-            PlanError: it is not one, or not of this format.
+            PlanError: it is not one, not of this format, or was changed.
         """
         lines = [line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#")]
         if lines[:1] != [FORMAT]:
@@ -153,7 +153,7 @@ class Head:
             totals = Totals(
                 **{field.name: int(found[f"total-{field.name.replace('_', '-')}"]) for field in fields(Totals)}
             )
-            return cls(
+            head = cls(
                 id=found["id"],
                 made=parse_time(found["made"]),
                 cutoff=parse_time(found["cutoff"]),
@@ -170,6 +170,10 @@ class Head:
             )
         except (KeyError, ValueError) as error:
             raise PlanError(f"{name}: the plan's head is not understood: {error}", key=name) from error
+        if head.as_of is None and head.cutoff > head.made:
+            # The rows have a checksum; of the head this is what could do harm.
+            raise PlanError(f"{name}: the plan's cutoff lies after its making: it was changed", key=name)
+        return head
 
 
 def _entry(line: str) -> tuple[str, str]:
@@ -325,11 +329,7 @@ def read_head(path: str | os.PathLike[str]) -> Head:
                 lines.append(line.decode(errors="replace"))
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}", key=str(path)) from error
-    head = Head.parse("".join(lines), str(path))
-    if head.as_of is None and head.cutoff > head.made:
-        # The rows have a checksum; of the head this is what could do harm.
-        raise PlanError(f"{path}: the plan's cutoff lies after its making: it was changed", key=str(path))
-    return head
+    return Head.parse("".join(lines), str(path))
 
 
 def read_rows(path: str | os.PathLike[str]) -> _core.Plan:

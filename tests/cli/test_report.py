@@ -212,6 +212,7 @@ def test_a_plan_that_was_changed_is_no_source(place: Place) -> None:
     [
         (("# regsweep plan 1", "# regsweep plan 2"), "is a 'regsweep plan 2'; this version reads 'regsweep plan 1'"),
         (("# made: ", "# made: yester"), "the plan's head is not understood"),
+        (("# cutoff: 20", "# cutoff: 21"), "the plan's cutoff lies after its making: it was changed"),
         (("kind,repository", "kind,place"), "a row of it is not understood: unknown column names"),
         (("blob,", "blub,"), "a row of it is not understood: unknown kind 'blub'"),
         (("blob,", "blob,,"), "a row of it is not understood: row 2 has 10 columns"),
@@ -303,6 +304,16 @@ def test_who_reads_no_further_ends_the_report(place: Place) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "<!doctype "
     assert "Traceback" not in done.stderr
+
+
+def test_standard_output_that_is_full_is_an_error(place: Place) -> None:
+    with Path("/dev/full").open("w") as full:
+        for options in ((), ("--json", "-")):
+            argv = [sys.executable, "-m", "regsweep", "report", place.root, *options]
+            done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert done.returncode != 0
+            assert re.search("cannot write to .*: No space left on device", done.stderr)
+            assert "Traceback" not in done.stderr
 
 
 def on_a_terminal(place: Place, columns: int, **environment: str) -> str:
@@ -451,7 +462,7 @@ def test_a_bad_path_ends_the_command_before_it_does_anything(place: Place, form:
     for path in (str(place.directory), str(place.directory / "no" / "file")):
         for command in (("run", place.root, *CYCLE), ("plan", place.root, "--output", place.plan_file)):
             done = place.regsweep(*command, form, path, code=1)
-            assert f"{path}: cannot be written" in done.stderr
+            assert f"cannot write to {path}: " in done.stderr
     assert place.store.files() == before
     assert not Path(place.plan_file).exists()
 
@@ -459,7 +470,7 @@ def test_a_bad_path_ends_the_command_before_it_does_anything(place: Place, form:
 def test_a_full_disk_undoes_nothing_and_changes_the_exit_code(place: Place) -> None:
     options = ("--json", "/dev/full", "--prometheus", str(place.metrics_file))
     done = place.regsweep("run", place.root, *CYCLE, *options, code=3)
-    assert "/dev/full: cannot be written: No space left on device" in done.stderr
+    assert "cannot write to /dev/full: No space left on device" in done.stderr
     assert "set aside" in done.stdout
     assert place.metrics()["run_exit_code"] == exit_codes.DONE_WITH_DAMAGE
 

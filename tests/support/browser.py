@@ -23,7 +23,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from support.clients import find_client
+from support.programs import find
 
 # Starting takes a second; on a machine that compiles on all cores it may take far more.
 TIMEOUT_SECONDS = 120.0
@@ -43,7 +43,7 @@ class Browser:
 
     def __enter__(self) -> Browser:
         arguments = [
-            find_client("chromium"),
+            find("chromium"),
             "--headless",
             # Root has no sandbox. What is opened here is our own.
             *(["--no-sandbox"] if os.geteuid() == 0 else []),

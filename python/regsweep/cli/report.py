@@ -16,6 +16,7 @@ from regsweep import exit_codes
 from regsweep.cli.common import command, is_damaged, jobs_option, open_for, progress_line
 from regsweep.cli.progress import describe_scan
 from regsweep.cli.reporting import STANDARD_OUTPUT, Reporting, file_options, targets_of
+from regsweep.errors import OutputError
 from regsweep.report.model import DEFAULT_TOP
 
 if TYPE_CHECKING:
@@ -87,7 +88,12 @@ def _is_plan(name: str) -> bool:
 def _show(found: Report) -> None:
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     text = found.to_text(width=shutil.get_terminal_size().columns, color=color, encoding=sys.stdout.encoding)
-    click.echo(text, nl=False, color=color)
+    try:
+        click.echo(text, nl=False, color=color)
+    except BrokenPipeError:
+        raise  # who reads no further has seen enough
+    except OSError as error:
+        raise OutputError("standard output", error) from error
 
 
 def _exit_code(found: Report) -> int:

@@ -6,6 +6,7 @@ They are written when the command ends, in whatever way it does: a refusal and a
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import time
@@ -18,7 +19,7 @@ import click
 
 from regsweep import exit_codes
 from regsweep.cli.common import exit_code_of_error, say
-from regsweep.errors import RegsweepError, ReportError
+from regsweep.errors import OutputError, RegsweepError
 from regsweep.plan import replacing
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Reporting:
         """Does what is to be reported, and writes the report of it; gives back the exit code.
 
         Raises:
-            ReportError: a report cannot be written, and nothing was done yet.
+            OutputError: a report cannot be written, and nothing was done yet.
         """
         for target in self._targets.values():
             _check(target)
@@ -126,7 +127,7 @@ class Reporting:
             outcome = Outcome(code, self._began, self._clock(), None if error is None else _failure(error))
             try:
                 _put(target, _text(replace(report, outcome=outcome), form, target))
-            except ReportError as unwritten:
+            except OutputError as unwritten:
                 say([str(unwritten)])
                 code = max(code, exit_codes.DONE_WITH_DAMAGE)
         return code
@@ -174,9 +175,14 @@ def _failure(error: BaseException) -> Failure:
 def _check(target: str) -> None:
     """Finds out before the work what would go wrong after it."""
     path = Path(target)
-    takes_it_as_it_comes = target == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
-    if not takes_it_as_it_comes and (path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK)):
-        raise ReportError(f"{target}: cannot be written: no file can be made there", key=target)
+    if path.is_dir():
+        raise OutputError(target, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if target == STANDARD_OUTPUT or (path.exists() and not path.is_file()):
+        return  # a pipe or a device takes what comes
+    if not path.parent.is_dir():
+        raise OutputError(target, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(target, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _put(target: str, text: str) -> None:
@@ -190,7 +196,7 @@ def _put(target: str, text: str) -> None:
     except BrokenPipeError:
         raise  # who reads no further has seen enough
     except OSError as error:
-        raise ReportError(f"{target}: cannot be written: {error.strerror}", key=target) from error
+        raise OutputError(target, error) from error
 
 
 def file_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,9 +11,9 @@ from regsweep.report.wording import short
 from regsweep.units import format_count
 
 if TYPE_CHECKING:
+    from regsweep.errors import Refusal
     from regsweep.library import BrokenImage, Damage
     from regsweep.report.model import Findings, Report
-    from regsweep.safety import Refusal
 
 # Something is wrong; something was decided that should be known; something is odd.
 Severity: TypeAlias = Literal["error", "warning", "note"]

@@ -11,9 +11,9 @@ from regsweep import _core
 from regsweep.plan import Head, format_time
 
 if TYPE_CHECKING:
+    from regsweep.errors import Refusal
     from regsweep.report.model import Contents, Findings, Grouping, Held, Outcome, Report
     from regsweep.report.work import Work
-    from regsweep.safety import Refusal
 
 SCHEMA = "regsweep.report/1"
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from regsweep.plan import Head, Totals
 
 if TYPE_CHECKING:
+    from regsweep.errors import Refusal
     from regsweep.journal import State
     from regsweep.library import BrokenImage, Damage, Note
     from regsweep.report.work import Work
-    from regsweep.safety import Refusal
 
 DEFAULT_TOP = 15
 DAY_SECONDS = 86_400

@@ -10,8 +10,8 @@ from regsweep.plan import Totals
 if TYPE_CHECKING:
     from regsweep._core import RemovalFailure, Restored
     from regsweep.apply import Applied
+    from regsweep.errors import Refusal
     from regsweep.quarantine import Confirmed, PurgedRuns
-    from regsweep.safety import Refusal
 
 _NOTHING = Totals(0, 0, 0, 0, 0)
 
