@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from regsweep import _core, identity, safety
 from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
-from regsweep.units import format_bytes
+from regsweep.units import format_bytes, format_count
 
 if TYPE_CHECKING:
     from regsweep.library import Marks, ProgressCallback, Store
@@ -59,6 +59,25 @@ class Totals:
     def items(self) -> int:
         """Everything that goes."""
         return self.tags + self.manifests + self.layer_links + self.blobs
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.tags + other.tags,
+            self.manifests + other.manifests,
+            self.layer_links + other.layer_links,
+            self.blobs + other.blobs,
+            self.bytes + other.bytes,
+        )
+
+    def text(self) -> str:
+        """Everything but the bytes, in words."""
+        counts = [
+            (self.tags, "tag"),
+            (self.manifests, "manifest"),
+            (self.layer_links, "layer link"),
+            (self.blobs, "blob"),
+        ]
+        return ", ".join(format_count(count, noun) for count, noun in counts if count) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -123,7 +142,7 @@ class Head:
         """Reads a head.
 
         Raises:
-            PlanError: it is not one, or not of this format.
+            PlanError: it is not one, not of this format, or was changed.
         """
         lines = [line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#")]
         if lines[:1] != [FORMAT]:
@@ -134,7 +153,7 @@ class Head:
             totals = Totals(
                 **{field.name: int(found[f"total-{field.name.replace('_', '-')}"]) for field in fields(Totals)}
             )
-            return cls(
+            head = cls(
                 id=found["id"],
                 made=parse_time(found["made"]),
                 cutoff=parse_time(found["cutoff"]),
@@ -151,6 +170,10 @@ class Head:
             )
         except (KeyError, ValueError) as error:
             raise PlanError(f"{name}: the plan's head is not understood: {error}", key=name) from error
+        if head.as_of is None and head.cutoff > head.made:
+            # The rows have a checksum; of the head this is what could do harm.
+            raise PlanError(f"{name}: the plan's cutoff lies after its making: it was changed", key=name)
+        return head
 
 
 def _entry(line: str) -> tuple[str, str]:
@@ -306,11 +329,7 @@ def read_head(path: str | os.PathLike[str]) -> Head:
                 lines.append(line.decode(errors="replace"))
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}", key=str(path)) from error
-    head = Head.parse("".join(lines), str(path))
-    if head.as_of is None and head.cutoff > head.made:
-        # The rows have a checksum; of the head this is what could do harm.
-        raise PlanError(f"{path}: the plan's cutoff lies after its making: it was changed", key=str(path))
-    return head
+    return Head.parse("".join(lines), str(path))
 
 
 def read_rows(path: str | os.PathLike[str]) -> _core.Plan:

@@ -14,16 +14,15 @@ from regsweep.cli.progress import ProgressLine
 from regsweep.errors import GuardRefused, LockedError, RegsweepError, UnfinishedError, UnitError
 from regsweep.library import Marks, Store, open_store
 from regsweep.units import parse_duration, parse_share
+from regsweep.visible import visible
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Names in a storage can be anything; what would command the terminal is shown instead.
-_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-
 
 if TYPE_CHECKING:
     from regsweep.pulls import PullTimes
+    from regsweep.report import Findings
 
     FloatType = click.ParamType[float]
 else:
@@ -161,11 +160,6 @@ def progress_line() -> ProgressLine:
     return ProgressLine(sys.stderr)
 
 
-def visible(text: str) -> str:
-    """Text from a storage, with nothing in it that a terminal would obey."""
-    return text.translate(_VISIBLE)
-
-
 def say(lines: Iterable[str]) -> None:
     """Writes lines to stderr. A stderr that cannot be written to must not stop a removal half-way."""
     try:
@@ -189,7 +183,7 @@ def exit_code_of(marks: Marks, *, failed: bool = False, interrupted: bool = Fals
     return exit_codes.DONE_WITH_DAMAGE if failed or is_damaged(marks) else exit_codes.DONE
 
 
-def is_damaged(marks: Marks) -> bool:
+def is_damaged(marks: Marks | Findings) -> bool:
     """Whether marking found what calls for exit code 3."""
     return any(not damage.accepted for damage in marks.damaged) or any(image.counts for image in marks.broken)
 
@@ -201,27 +195,33 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = function(*args, **kwargs)
-        except KeyboardInterrupt:
-            say(["interrupted; nothing is half done, and running again goes on"])
-            code = exit_codes.INTERRUPTED
-        except GuardRefused as error:
-            say(refusal_lines(error))
-            code = exit_codes.REFUSED
-        except RegsweepError as error:
-            say([str(error), *([f"hint: {error.next_step}"] if error.next_step else [])])
-            code = _exit_code_of_error(error)
+        except (KeyboardInterrupt, RegsweepError) as error:
+            say(_error_lines(error))
+            code = exit_code_of_error(error)
         raise SystemExit(code)
 
     return run
 
 
-def _exit_code_of_error(error: RegsweepError) -> int:
+def exit_code_of_error(error: BaseException) -> int:
+    """The exit code of a run that did not come to its end."""
     match error:
-        case LockedError():
+        case KeyboardInterrupt():
+            return exit_codes.INTERRUPTED
+        case GuardRefused() | LockedError():
             return exit_codes.REFUSED
         case UnfinishedError():
             return exit_codes.DONE_WITH_DAMAGE
     return exit_codes.FAILED
+
+
+def _error_lines(error: BaseException) -> list[str]:
+    if isinstance(error, KeyboardInterrupt):
+        return ["interrupted; nothing is half done, and running again goes on"]
+    if isinstance(error, GuardRefused):
+        return refusal_lines(error)
+    hint = error.next_step if isinstance(error, RegsweepError) else ""
+    return [str(error), *([f"hint: {hint}"] if hint else [])]
 
 
 def refusal_lines(error: GuardRefused) -> list[str]:

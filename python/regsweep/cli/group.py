@@ -20,6 +20,7 @@ _LAZY_COMMANDS = {
         "policy",
         "pulls",
         "purge",
+        "report",
         "rm",
         "run",
         "runs",

@@ -10,21 +10,10 @@ from regsweep.quarantine import Confirmed, PurgedRuns
 from regsweep.units import format_bytes, format_count, format_duration
 
 
-def totals_text(totals: Totals) -> str:
-    """Everything that a plan names, counted."""
-    counts = [
-        (totals.tags, "tag"),
-        (totals.manifests, "manifest"),
-        (totals.layer_links, "layer link"),
-        (totals.blobs, "blob"),
-    ]
-    return ", ".join(format_count(count, noun) for count, noun in counts if count) or "nothing"
-
-
 def plan_lines(head: Head, path: str) -> Iterator[str]:
     """What a plan amounts to."""
     would = f"would free {format_bytes(head.totals.bytes)}" if head.totals.items else "would free nothing"
-    yield f"plan {head.id}: {would} ({totals_text(head.totals)})"
+    yield f"plan {head.id}: {would} ({head.totals.text()})"
     if head.as_of is not None:
         yield f"{path}: a preview of {format_time(head.as_of)}; nothing was removed, and it cannot be applied"
     else:
@@ -38,9 +27,9 @@ def applied_lines(applied: Applied, store: str) -> Iterator[str]:
         removed.tag_count, removed.manifest_count, removed.layer_link_count, removed.blob_count, removed.blob_bytes
     )
     if applied.run.permanent:
-        yield f"removed {format_bytes(gone.bytes)} ({totals_text(gone)})"
+        yield f"removed {format_bytes(gone.bytes)} ({gone.text()})"
     else:
-        yield f"set aside {format_bytes(gone.bytes)} ({totals_text(gone)}) as run {applied.run.id}"
+        yield f"set aside {format_bytes(gone.bytes)} ({gone.text()}) as run {applied.run.id}"
     if applied.spared_count and not removed.interrupted:
         yield f"{applied.spared_count} of the plan stayed: needed by now, or gone already"
     for tag in removed.kept_tags:

@@ -27,6 +27,7 @@ from regsweep.cli.plan_summary import applied_lines, confirmed_lines, failure_li
 from regsweep.cli.planning import Planning, planning_options
 from regsweep.cli.progress import describe_removal, describe_scan
 from regsweep.cli.purge import registries, registry_options
+from regsweep.cli.reporting import Reporting, reporting_options
 from regsweep.errors import GuardRefused
 from regsweep.journal import Journal
 from regsweep.library import Store
@@ -47,10 +48,12 @@ from regsweep.plan import read_head
 @click.option("--output", metavar="PLAN", help="Keep the plan in this file.")
 @jobs_option
 @command
+@reporting_options("run")
 @planning_options
 def run(
     store: str,
     planning: Planning,
+    reporting: Reporting,
     settle: float,
     older_than: float,
     registry_pid: tuple[int, ...],
@@ -66,28 +69,30 @@ def run(
     """
     opened = open_for(store, jobs)
     waiting = quarantine.Waiting(settle)
-    codes = [_take_up(opened, store, planning), _confirm(opened, waiting)]
+    codes = [_take_up(opened, store, planning, reporting), _confirm(opened, waiting, reporting)]
     try:
         known = registries(registry_pid, registry_started, registry_restarted, cache)
-        codes.append(_purge(opened, older_than, known))
+        codes.append(_purge(opened, older_than, known, reporting))
     except GuardRefused as error:
         # What is set aside stays a night longer; the rest of the cycle does not depend on it.
         say(refusal_lines(error))
+        reporting.refused(error)
         codes.append(exit_codes.DONE_WITH_DAMAGE)
     with tempfile.TemporaryDirectory() as directory:
         path = output or str(Path(directory) / "plan")
         made = planning.make(opened)
+        reporting.planned(made, opened)
         made.write(path)
         show(list(plan_lines(made.head, path))[:1])
         if made.head.totals.items == 0:
             return max(*codes, exit_code_of(made.marks))
-        codes.append(_apply(opened, path, made.head.totals.items, store, planning))
+        codes.append(_apply(opened, path, made.head.totals.items, store, planning, reporting))
     if codes[-1] != exit_codes.INTERRUPTED:
-        codes.append(_confirm(opened, waiting))
+        codes.append(_confirm(opened, waiting, reporting))
     return max(codes)
 
 
-def _take_up(store: Store, name: str, planning: Planning) -> int:
+def _take_up(store: Store, name: str, planning: Planning, reporting: Reporting) -> int:
     """Finishes what was interrupted while it was applied: nobody else has its plan any more."""
     codes = [exit_codes.DONE]
     journal = Journal(store.root)
@@ -97,39 +102,43 @@ def _take_up(store: Store, name: str, planning: Planning) -> int:
             path.write_bytes(plan.read())
             head = read_head(path)
             try:
-                codes.append(_apply(store, str(path), head.totals.items, name, planning))
+                codes.append(_apply(store, str(path), head.totals.items, name, planning, reporting))
             except GuardRefused as error:
                 say(refusal_lines(error))
+                reporting.refused(error)
                 codes.append(exit_codes.DONE_WITH_DAMAGE)
     return max(codes)
 
 
-def _confirm(store: Store, waiting: quarantine.Waiting) -> int:
+def _confirm(store: Store, waiting: quarantine.Waiting, reporting: Reporting) -> int:
     if not quarantine.waiting_runs(store):
         return exit_codes.DONE
     line = progress_line()
     confirmed = quarantine.confirm(store, waiting=waiting, progress=line.start(describe_scan))
     line.clear()
+    reporting.confirmed(confirmed)
     say(failure_lines([*confirmed.restored.failures]))
     show(confirmed_lines(confirmed))
     restored = confirmed.restored
     return exit_code_of(confirmed.marks, failed=bool(restored.failures), interrupted=restored.interrupted)
 
 
-def _purge(store: Store, older_than: float, known: quarantine.Registries) -> int:
+def _purge(store: Store, older_than: float, known: quarantine.Registries, reporting: Reporting) -> int:
     line = progress_line()
     purged = quarantine.purge(store, older_than=older_than, registries=known, progress=line.start(describe_scan))
     line.clear()
+    reporting.purged(purged)
     say(failure_lines([*purged.failures]))
     show(line for line in purged_lines(purged) if purged.purged)
     return exit_codes.DONE_WITH_DAMAGE if purged.failures else exit_codes.DONE
 
 
-def _apply(store: Store, path: str, count: int, name: str, planning: Planning) -> int:
+def _apply(store: Store, path: str, count: int, name: str, planning: Planning, reporting: Reporting) -> int:
     line = progress_line()
     overrides = [guard for guard in planning.overrides if guard in safety.GUARDS]
     applied = applying.apply(store, path, overrides=overrides, progress=line.start(describe_removal(count)))
     line.clear()
+    reporting.applied(applied)
     say(summary.findings(applied.marks))
     say(failure_lines([*applied.failures]))
     show(list(applied_lines(applied, name))[:-1])
