@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the registries and clients that the tests run against; what is there already stays.
 #
-#   Debian: docker-registry (CNCF Distribution 2.8.2), skopeo, umoci, strace
+#   Debian: docker-registry (CNCF Distribution 2.8.2), redis-server, skopeo, umoci, strace, chromium
 #   Go:     CNCF Distribution 3.1.2 as `registry`, oras
 #
 # What cannot be had is named in .tools/left-out, and is an error if REGSWEEP_REQUIRE_SERVERS is set.
@@ -42,7 +42,7 @@ install_packages() {
 }
 
 # Each program is in the package of its name.
-mapfile -t packages < <(missing docker-registry skopeo umoci strace)
+mapfile -t packages < <(missing docker-registry redis-server skopeo umoci strace chromium)
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         install_packages "${packages[@]}"

@@ -8,6 +8,9 @@
     marks = store.scan().mark(delete_untagged=True)
     removed = regsweep.remove_eligible(marks)
 
+Planning, applying and what follows have modules of their own: ``regsweep.plan``, ``regsweep.apply``,
+``regsweep.quarantine``, ``regsweep.policy``, ``regsweep.pulls`` (``docs/cycle.md``).
+
 All names are imported when they are first used, so that a command that needs few of them starts quickly.
 """
 
@@ -15,47 +18,69 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from regsweep._core import __version__
+    from regsweep._core import (
+        Aside,
+        AsideExplanation,
+        Chain,
+        ChainStep,
+        DigestExplanation,
+        Keeper,
+        QuarantineUsage,
+        RepositoryExplanation,
+        RepositoryUsage,
+        TagExplanation,
+        TagPart,
+        TagUsage,
+        Usage,
+        __version__,
+    )
     from regsweep.config import RegistryConfig
+    from regsweep.empty import EmptyDirectories, remove_empty
     from regsweep.errors import (
+        CacheError,
         ConfigurationError,
         DriverError,
         GuardRefused,
+        InvalidNameError,
+        JournalError,
         KeepListError,
+        LockedError,
+        OutputError,
+        PlanError,
+        PolicyError,
+        PolicyImportError,
+        PullsError,
+        Refusal,
         RegsweepError,
+        RunError,
         StorageError,
         UnitError,
         UnknownNameError,
+        UploadAgeError,
     )
     from regsweep.keep_list import read as read_keep_list
     from regsweep.library import (
         BrokenImage,
         Catalog,
-        Chain,
-        ChainStep,
         Damage,
-        DigestExplanation,
-        Keeper,
         Marks,
         Note,
         Progress,
         RemovalFailure,
         Removed,
-        RepositoryExplanation,
-        RepositoryUsage,
         Store,
-        TagExplanation,
-        TagPart,
-        TagUsage,
-        Usage,
         remove_eligible,
     )
     from regsweep.library import open_store as open
-    from regsweep.safety import GUARDS, Refusal
+    from regsweep.safety import GUARDS
+    from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
 
 __all__ = [
     "GUARDS",
+    "Aside",
+    "AsideExplanation",
     "BrokenImage",
+    "CacheError",
     "Catalog",
     "Chain",
     "ChainStep",
@@ -63,17 +88,29 @@ __all__ = [
     "Damage",
     "DigestExplanation",
     "DriverError",
+    "EmptyDirectories",
     "GuardRefused",
+    "InvalidNameError",
+    "JournalError",
     "KeepListError",
     "Keeper",
+    "LockedError",
     "Marks",
     "Note",
+    "OutputError",
+    "PlanError",
+    "PolicyError",
+    "PolicyImportError",
     "Progress",
+    "PullsError",
+    "QuarantineUsage",
     "Refusal",
     "RegistryConfig",
     "RegsweepError",
     "RemovalFailure",
     "Removed",
+    "RemovedUploads",
+    "RunError",
     "RepositoryExplanation",
     "RepositoryUsage",
     "StorageError",
@@ -82,24 +119,46 @@ __all__ = [
     "TagPart",
     "TagUsage",
     "UnitError",
+    "Upload",
+    "UploadAgeError",
+    "Uploads",
     "UnknownNameError",
     "Usage",
     "__version__",
     "open",
     "read_keep_list",
     "remove_eligible",
+    "remove_empty",
+    "remove_uploads",
 ]
 
-_ERRORS = (
-    "ConfigurationError DriverError GuardRefused KeepListError RegsweepError StorageError UnitError "  # noqa: SIM905
-    "UnknownNameError".split()
+_ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
+_OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
+_OF_LOOKING = (
+    "Aside",
+    "AsideExplanation",
+    "Chain",
+    "ChainStep",
+    "DigestExplanation",
+    "Keeper",
+    "QuarantineUsage",
+    "RepositoryExplanation",
+    "RepositoryUsage",
+    "TagExplanation",
+    "TagPart",
+    "TagUsage",
+    "Usage",
 )
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
+    **{name: ("regsweep.uploads", name) for name in _OF_UPLOADS},
+    **{name: ("regsweep._core", name) for name in _OF_LOOKING},
+    "EmptyDirectories": ("regsweep.empty", "EmptyDirectories"),
+    "remove_empty": ("regsweep.empty", "remove_empty"),
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
-    "Refusal": ("regsweep.safety", "Refusal"),
+    "Refusal": ("regsweep.errors", "Refusal"),
     "RegistryConfig": ("regsweep.config", "RegistryConfig"),
     "read_keep_list": ("regsweep.keep_list", "read"),
     "open": ("regsweep.library", "open_store"),

@@ -6,10 +6,13 @@ exception raised in one stops the operation.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from os import PathLike
 from typing import Any, Final, final
 
 __all__ = [
+    "Aside",
+    "AsideExplanation",
     "BrokenImage",
     "Catalog",
     "Chain",
@@ -18,19 +21,28 @@ __all__ = [
     "CoreError",
     "Damage",
     "DigestExplanation",
+    "EmptyDirectories",
     "Keeper",
     "Marks",
     "Note",
+    "Plan",
     "Progress",
+    "Purged",
+    "QuarantineUsage",
     "RemovalFailure",
     "Removed",
+    "RemovedUploads",
     "RepositoryExplanation",
     "RepositoryUsage",
+    "Restored",
     "Store",
     "TagExplanation",
     "TagPart",
+    "TagRow",
     "TagUsage",
     "Unresolved",
+    "Upload",
+    "Uploads",
     "Usage",
     "YamlSyntaxError",
     "__version__",
@@ -38,7 +50,12 @@ __all__ = [
     "explain",
     "generate_store",
     "measure_usage",
+    "purge",
     "remove_eligible",
+    "remove_empty",
+    "remove_uploads",
+    "restore",
+    "undo",
 ]
 
 __version__: Final[str]
@@ -84,6 +101,47 @@ class Store:
     def jobs(self) -> int: ...
     def scan(self, *, progress: Callable[[Progress], None] | None = None) -> Catalog:
         """Lists repositories, reads tags and every distinct manifest once."""
+    def quarantines(self, *, progress: Callable[[Progress], None] | None = None) -> list[str]:
+        """The names of the runs below ``.regsweep``, in order."""
+    def uploads(self, *, progress: Callable[[Progress], None] | None = None) -> Uploads:
+        """Lists the uploads of all repositories that are not finished."""
+    def empty(
+        self, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+    ) -> EmptyDirectories:
+        """Finds directories that nothing is left in, and that have not changed for so long."""
+
+@final
+class TagRow:
+    """A tag, as its link shows it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str | None:
+        """What it points to; ``None`` where its link cannot be understood or is not there."""
+    @property
+    def pushed(self) -> float | None:
+        """When its link was written, in seconds since 1970."""
+    @property
+    def carries_referrers(self) -> bool:
+        """It is named after the digest that its content is about (``sha256-<hex>``, ``sha256-<hex>.sig``)."""
+
+@final
+class Plan:
+    """The rows of a plan."""
+
+    @staticmethod
+    def read(path: str | PathLike[str]) -> Plan:
+        """Reads the rows of a plan's file.
+
+        Raises:
+            CoreError: a row is not understood, or they are not as they were written.
+            OSError: the file cannot be opened.
+        """
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def tag_count(self) -> int: ...
 
 @final
 class Catalog:
@@ -109,6 +167,10 @@ class Catalog:
         min_age_seconds: float = 0.0,
         keep: Sequence[str] = (),
         accept_damage: Sequence[str] = (),
+        cutoff: int | None = None,
+        choices: Sequence[Any] | None = None,
+        only_choices: bool = False,
+        with_times: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Marks:
         """Works out what is live and what is eligible for removal.
@@ -118,8 +180,35 @@ class Catalog:
             min_age_seconds: nothing younger is eligible, nor what a younger manifest or layer link needs.
             keep: digests (``sha256:…``) and ``repository:tag`` texts that are live whatever the store says.
             accept_damage: repositories whose damage no longer keeps everything they link.
+            cutoff: instead of the minimum age: what was written then (seconds since 1970) or later is too young.
+            choices: decisions on repositories, with the attributes of ``policy.selection.Choice``.
+            only_choices: nothing else is eligible but what the choices give up.
+            with_times: note when eligible blobs were written.
             progress: told how far it is.
         """
+    def mark_plan(
+        self,
+        plan: Plan,
+        *,
+        cutoff: int,
+        accept_damage: Sequence[str] = (),
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Marks:
+        """Marks with everything a root that a plan does not name; only what it names is eligible."""
+    @property
+    def started(self) -> float:
+        """When the scan began, in seconds since 1970."""
+    @property
+    def quarantine_count(self) -> int: ...
+    def repositories(self) -> list[str]: ...
+    def tags(self, *, progress: Callable[[Progress], None] | None = None) -> list[list[TagRow]]:
+        """The tags of each repository, in the order of ``repositories``."""
+    def images(self, repository: int, tags: Sequence[int]) -> list[tuple[list[str], list[str]]]:
+        """The manifests and the configs of tags' images, by the tags' indexes; those of all platforms of an index."""
+    def read_blobs(
+        self, digests: Sequence[str], *, progress: Callable[[Progress], None] | None = None
+    ) -> list[bytes | None]:
+        """Contents; ``None`` for what is not stored, over 4 MiB or does not match its digest."""
 
 @final
 class Damage:
@@ -188,6 +277,20 @@ class Marks:
     @property
     def eligible_layer_link_count(self) -> int: ...
     @property
+    def eligible_tag_count(self) -> int: ...
+    @property
+    def whole_repository_count(self) -> int:
+        """Repositories that go as such."""
+    @property
+    def quarantined_live_count(self) -> int:
+        """Live blobs that lie in quarantines."""
+    def eligible_tags(self) -> list[tuple[str, str]]:
+        """Repository and name of every tag that goes, in order."""
+    def emptied_repositories(self) -> list[str]:
+        """Repositories that have tags and would keep none."""
+    def write_plan(self, descriptor: int) -> tuple[int, str]:
+        """Writes the rows of a plan; gives their number and the SHA-256 of the bytes."""
+    @property
     def newer_than_tags_count(self) -> int:
         """Eligible revisions more than a day newer than the registry's newest tag link (3 or more: suspicious)."""
     @property
@@ -224,6 +327,8 @@ class Removed:
     @property
     def blob_bytes(self) -> int: ...
     @property
+    def tag_count(self) -> int: ...
+    @property
     def manifest_count(self) -> int: ...
     @property
     def layer_link_count(self) -> int: ...
@@ -233,15 +338,30 @@ class Removed:
     def kept_behind_failures_count(self) -> int:
         """Eligible blobs left in place because a pointer to them could not be removed."""
     @property
+    def kept_tags(self) -> list[str]:
+        """Tags that were written to while they were on their way out, and stayed."""
+    @property
     def failures(self) -> list[RemovalFailure]: ...
     @property
     def interrupted(self) -> bool: ...
 
-def remove_eligible(marks: Marks, *, progress: Callable[[Progress], None] | None = None) -> Removed:
+def remove_eligible(
+    marks: Marks,
+    *,
+    run_name: str | None = None,
+    permanently: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Removed:
     """Removes what ``marks`` found eligible: pointers first, then blobs. No failure stops the rest.
 
+    Args:
+        marks: what is eligible.
+        run_name: the run into whose quarantine everything goes; by default it is removed at once.
+        permanently: with a run: only tags go into its quarantine, the rest is removed at once.
+        progress: told how far it is.
+
     Raises:
-        CoreError: the history of a tag is no directory; nothing was removed.
+        CoreError: the history of a tag is no directory, or tags are to go without a run; nothing was removed.
     """
 
 @final
@@ -300,8 +420,22 @@ class TagUsage:
     def shared_bytes(self) -> int: ...
 
 @final
+class QuarantineUsage:
+    """What the quarantine of a run takes. A blob that was uploaded again since is there and stored."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def since(self) -> datetime | None:
+        """When the run began, by the store's clock, in UTC; ``None`` where nothing says it."""
+    @property
+    def blob_count(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+@final
 class Usage:
-    """What everything takes. Stored is what is reached, garbage or spared."""
+    """What everything takes. Stored is what is reached, garbage or spared; what is in quarantine is not stored."""
 
     @property
     def stored_blob_count(self) -> int: ...
@@ -322,6 +456,9 @@ class Usage:
     @property
     def spared_bytes(self) -> int:
         """The rest: what is too young or on the keep list, and what that needs."""
+    @property
+    def quarantines(self) -> list[QuarantineUsage]:
+        """What runs have set aside, by run, besides what is stored. A new list each time."""
     @property
     def repositories(self) -> list[RepositoryUsage]:
         """In the order in which the registry's collector walks them. A new list each time."""
@@ -354,8 +491,8 @@ class Keeper:
     """Something that is live for its own sake, and thereby keeps something else.
 
     Kinds: ``tag``, ``tag-history``, ``manifest-link``, ``untold-manifest-link``, ``damaged-manifest-link``,
-    ``damaged-layer-link``, ``keep-list``, ``young-manifest-link``, ``young-blob``, ``young-layer-link`` and
-    ``unknown-algorithm-link``.
+    ``damaged-layer-link``, ``keep-list``, ``young-manifest-link``, ``young-blob``, ``young-layer-link``,
+    ``unknown-algorithm-link`` and ``young-quarantined-link``.
     """
 
     @property
@@ -379,7 +516,7 @@ class ChainStep:
         """
     @property
     def repository(self) -> str | None:
-        """Whose layer link it is, for ``alias``."""
+        """Whose layer link it is, for ``alias``; ``None`` where that is set aside."""
     @property
     def digest(self) -> str: ...
     @property
@@ -424,7 +561,15 @@ class DigestExplanation:
         """The name under which it is stored, if not its own: that of a layer which was pushed by its sha512."""
     @property
     def verdict(self) -> str:
-        """``live`` (stored and kept), ``missing`` (kept, not stored), ``garbage`` (stored, not kept) or ``absent``."""
+        """``live`` (stored and kept), ``garbage`` (stored, not kept), ``quarantined`` (not stored, but set aside),
+        ``missing`` (kept, neither stored nor set aside) or ``absent``.
+        """
+    @property
+    def comes_back(self) -> bool:
+        """Whether a confirmation that marks now finds it needed, and brings it back from quarantine."""
+    @property
+    def asides(self) -> list[Aside]:
+        """What runs have set aside of it: its blob, and links to it."""
     @property
     def chain_count(self) -> int | None:
         """``None`` for more than 2^64."""
@@ -461,6 +606,9 @@ class TagPart:
     def size_bytes(self) -> int | None:
         """``None`` where it is not stored."""
     @property
+    def quarantined_in(self) -> str | None:
+        """The run that has set it aside, where it is not stored and a confirmation brings it back from there."""
+    @property
     def others(self) -> list[Keeper]:
         """The first of what else keeps it."""
     @property
@@ -489,6 +637,9 @@ class TagExplanation:
     @property
     def parts(self) -> list[TagPart]:
         """Each digest once, below what refers to it; empty where the tag's link cannot be read."""
+    @property
+    def asides(self) -> list[Aside]:
+        """Earlier tags of this name, which runs have set aside."""
 
 @final
 class RepositoryExplanation:
@@ -522,6 +673,42 @@ class RepositoryExplanation:
     @property
     def unique_bytes(self) -> int:
         """What no other repository reaches."""
+    @property
+    def asides(self) -> list[Aside]:
+        """What runs have set aside of it."""
+
+@final
+class Aside:
+    """What a run has set aside of what was asked about. Where it lies is ``.regsweep/<run>/tree``."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def since(self) -> datetime | None:
+        """When the run began, by the store's clock, in UTC; ``None`` where nothing says it."""
+    @property
+    def size_bytes(self) -> int | None:
+        """The blob's, where a digest was asked about and its blob lies there."""
+    @property
+    def tags(self) -> list[tuple[str, str, str | None]]:
+        """Repository, tag, and the digest that it pointed to where that can be understood."""
+    @property
+    def manifest_links(self) -> list[tuple[str, str]]:
+        """Repository and digest."""
+    @property
+    def layer_links(self) -> list[tuple[str, str]]:
+        """Repository and digest."""
+
+@final
+class AsideExplanation:
+    """A repository, or a tag, that only lies in quarantines."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def tag(self) -> str | None: ...
+    @property
+    def asides(self) -> list[Aside]: ...
 
 @final
 class Unresolved:
@@ -539,7 +726,7 @@ def explain(
     *,
     others: int = 3,
     progress: Callable[[Progress], None] | None = None,
-) -> DigestExplanation | TagExplanation | RepositoryExplanation | Unresolved:
+) -> DigestExplanation | TagExplanation | RepositoryExplanation | AsideExplanation | Unresolved:
     """Explains a digest (or the beginning of one), a tag (``repository:tag``) or a repository by what was marked.
 
     Args:
@@ -551,6 +738,145 @@ def explain(
     Raises:
         CoreError: something could not be listed or looked at.
     """
+
+@final
+class Restored:
+    """What came back from quarantines."""
+
+    @property
+    def blob_count(self) -> int: ...
+    @property
+    def layer_link_count(self) -> int: ...
+    @property
+    def manifest_count(self) -> int: ...
+    @property
+    def tag_history_link_count(self) -> int: ...
+    @property
+    def tag_count(self) -> int: ...
+    @property
+    def replaced(self) -> list[str]:
+        """What stayed aside, because something newer is in its place."""
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def restore(marks: Marks, *, progress: Callable[[Progress], None] | None = None) -> Restored:
+    """Brings back everything that ``marks`` found live in quarantines."""
+
+def undo(store: Store, run_name: str, *, progress: Callable[[Progress], None] | None = None) -> Restored:
+    """Brings back everything that a run has set aside.
+
+    Raises:
+        CoreError: there is no such run, or its quarantine cannot be listed; nothing was moved.
+    """
+
+@final
+class Purged:
+    """What was removed for good."""
+
+    @property
+    def blob_count(self) -> int: ...
+    @property
+    def blob_bytes(self) -> int: ...
+    @property
+    def link_count(self) -> int: ...
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def purge(store: Store, run_name: str, *, progress: Callable[[Progress], None] | None = None) -> Purged:
+    """Removes for good what a run has set aside, and the directories that this leaves empty.
+
+    Raises:
+        CoreError: there is no such run, or its quarantine cannot be listed.
+    """
+
+@final
+class Upload:
+    """A push under way, or one that nobody will finish."""
+
+    @property
+    def repository(self) -> str: ...
+    @property
+    def id(self) -> str:
+        """The UUID by which registry and client know it."""
+    @property
+    def key(self) -> str:
+        """Its directory below the storage root."""
+    @property
+    def started(self) -> str | None:
+        """The RFC 3339 text of its ``startedat``; ``None`` where that is missing or no time."""
+    @property
+    def last_write(self) -> datetime:
+        """When the newest of its files was written (of its directory, where it has none); UTC."""
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def strange(self) -> list[str]:
+        """What is in it that the registry does not write. It keeps the upload from ever being stale."""
+
+@final
+class Uploads:
+    """The uploads of a store. Holds nothing that can remove."""
+
+    @property
+    def listed(self) -> datetime:
+        """When they were listed; ages count back from then. UTC."""
+    @property
+    def all(self) -> list[Upload]:
+        """By repository, the oldest first."""
+    @property
+    def notes(self) -> list[Note]: ...
+    def stale(self, older_than_seconds: float) -> list[Upload]:
+        """Those that were started, and last written to, longer ago."""
+
+@final
+class RemovedUploads:
+    """What became of stale uploads."""
+
+    @property
+    def upload_count(self) -> int:
+        """How many are gone."""
+    @property
+    def size_bytes(self) -> int:
+        """Their size."""
+    @property
+    def left_count(self) -> int:
+        """How many were left because they went on meanwhile."""
+    @property
+    def gone_count(self) -> int:
+        """How many somebody else had finished or removed."""
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def remove_uploads(
+    uploads: Uploads, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+) -> RemovedUploads:
+    """Removes stale uploads that still are when their turn comes. No failure stops the rest."""
+
+@final
+class EmptyDirectories:
+    """Directories that nothing is left in: found, or removed."""
+
+    @property
+    def repositories(self) -> list[str]:
+        """The repositories among them."""
+    @property
+    def directory_count(self) -> int:
+        """Directories of all kinds, those of repositories included."""
+    @property
+    def failures(self) -> list[RemovalFailure]: ...
+    @property
+    def interrupted(self) -> bool: ...
+
+def remove_empty(
+    store: Store, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+) -> EmptyDirectories:
+    """Removes what ``Store.empty`` would find now."""
 
 def generate_store(
     root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None

@@ -40,6 +40,7 @@ class RegistryConfig:
         read_only: ``storage.maintenance.readonly.enabled``.
         delete_enabled: ``storage.delete.enabled``.
         cache: the blob descriptor cache: ``inmemory``, ``redis`` or ``None``.
+        redis: the ``redis`` section, as it is written.
         upload_age_seconds: the age at which the registry purges unfinished uploads; ``None`` where it does not.
         warnings: what the registry would warn of while reading it.
     """
@@ -51,12 +52,15 @@ class RegistryConfig:
         "parameters",
         "path",
         "read_only",
+        "redis",
         "root",
         "upload_age_seconds",
         "warnings",
     )
 
-    def __init__(self, path: str, storage: Mapping[str, Any], warnings: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: str, storage: Mapping[str, Any], warnings: tuple[str, ...], redis: Mapping[str, Any] | None = None
+    ) -> None:
         maintenance, cache = _section(storage, "maintenance"), _section(storage, "cache")
         self.path = path
         self.driver = driver_name(storage)
@@ -65,6 +69,7 @@ class RegistryConfig:
         self.read_only: bool = _section(maintenance, "readonly").get("enabled") is True
         self.delete_enabled: bool = _section(storage, "delete").get("enabled") is True
         self.cache: str | None = _descriptor_cache(cache)
+        self.redis: Mapping[str, Any] = redis or {}
         self.upload_age_seconds = _upload_age_seconds(_section(maintenance, "uploadpurging"))
         self.warnings = warnings
 
@@ -128,7 +133,7 @@ def _parse(path: str, text: bytes, environment: Mapping[str, str]) -> RegistryCo
     formatter = configuration.get("log", {}).get("formatter") or "text"
     if formatter not in LOG_FORMATTERS:
         raise LoggingError(f'unsupported logging formatter: "{formatter}"', key=path)
-    return RegistryConfig(path, storage, tuple(warnings))
+    return RegistryConfig(path, storage, tuple(warnings), configuration.get("redis"))
 
 
 def _check_version(version: str) -> None:

@@ -1,4 +1,4 @@
-"""Every exception that regsweep raises on purpose.
+"""Every exception that regsweep raises on purpose, and what guards refuse with.
 
 They share one base class, say which operation failed on what, and name the next step to take. What the Rust core
 raises (``CoreError``) is turned into a ``StorageError`` where the library calls it; the original is its cause.
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regsweep._core import CoreError
-    from regsweep.safety import Refusal
 
 
 class RegsweepError(Exception):
@@ -56,6 +55,13 @@ class KeepListError(RegsweepError):
         super().__init__(message, operation="read keep list", key=key, next_step=next_step)
 
 
+class InvalidNameError(RegsweepError, ValueError):
+    """Something is not the name of a repository or tag."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="parse", key=key, next_step=next_step)
+
+
 class UnitError(RegsweepError, ValueError):
     """A duration or a share is not written in a way that is understood."""
 
@@ -78,6 +84,80 @@ class PolicyError(RegsweepError):
             key=places[0],
         )
         self.problems = tuple(problems)
+
+
+class PlanError(RegsweepError):
+    """A plan cannot be read, written, or applied."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="plan", key=key, next_step=next_step)
+
+
+class JournalError(RegsweepError):
+    """What runs leave in ``.regsweep`` cannot be read or written."""
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(
+            message, operation="journal", key=key, next_step="look at the named file below the storage root"
+        )
+
+    @classmethod
+    def at(cls, key: str, error: OSError) -> JournalError:
+        """What the operating system said of a file or directory; raise it ``from`` the original."""
+        return cls(f"{key}: {error.strerror}", key=key)
+
+
+class LockedError(RegsweepError):
+    """Somebody else is at work on the store."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            operation="lock",
+            key=".regsweep/lock",
+            next_step="wait for it to end; the lock of a run that was killed elsewhere expires within ten minutes",
+        )
+
+
+class CacheError(RegsweepError):
+    """The registry's cache of blob descriptors cannot be cleared."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            operation="clear cache",
+            key="storage.cache.blobdescriptor",
+            next_step="see that Redis can be reached as the registry's configuration says, then run again",
+        )
+
+
+class RunError(RegsweepError):
+    """A run is not there, or not in a state for what was asked."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="run", key=key, next_step=next_step)
+
+
+class PullsError(RegsweepError):
+    """A pull-times file or a log cannot be read or written, or says nothing that is understood."""
+
+    def __init__(self, message: str, *, operation: str = "read pull times", key: str, next_step: str = "") -> None:
+        super().__init__(message, operation=operation, key=key, next_step=next_step)
+
+
+class PolicyImportError(PolicyError):
+    """Retention rules of another system cannot be read, or say what a policy cannot."""
+
+    def __init__(self, path: str, problems: Sequence[tuple[int, str]]) -> None:
+        super().__init__(path, problems)
+        self.operation = "import policy"
+
+
+class UnfinishedError(RegsweepError):
+    """Something was moved or removed, and then an error ended the command. Giving it again does the rest."""
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message, operation="remove", key=".regsweep", next_step=next_step)
 
 
 class StorageError(RegsweepError):
@@ -107,6 +187,39 @@ class UnknownNameError(RegsweepError):
     def __init__(self, message: str, *, key: str, matches: Sequence[str] = (), next_step: str = "") -> None:
         super().__init__(message, operation="find", key=key, next_step=next_step)
         self.matches = tuple(matches)
+class Refusal:
+    """Why a guard refuses; ``overridden`` says that the operator has switched it off for this run."""
+
+    __slots__ = ("guard", "message", "overridden")
+
+    def __init__(self, guard: str, message: str, *, overridden: bool) -> None:
+        self.guard = guard
+        self.message = message
+        self.overridden = overridden
+
+
+class OutputError(RegsweepError):
+    """A result cannot be written to where it was to go."""
+
+    def __init__(self, target: str, error: OSError) -> None:
+        super().__init__(
+            f"cannot write to {target}: {error.strerror}",
+            operation="write",
+            key=target,
+            next_step="check that the place exists, that this user may write there, and that there is room",
+        )
+
+
+class UploadAgeError(RegsweepError):
+    """Nothing says from which age on an upload is stale."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the registry's configuration switches the purging of uploads off, so that it names no age",
+            operation="find stale uploads",
+            key="storage.maintenance.uploadpurging",
+            next_step="give the age: --older-than 168h (in Python: older_than)",
+        )
 
 
 class GuardRefused(RegsweepError):

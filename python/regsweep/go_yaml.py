@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from regsweep import _core
 from regsweep.units import parse_duration
+from regsweep.yaml_tree import PLAIN, AliasLoopError, TooManyNodesError, Walk, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    # What ``_core.compose_yaml`` makes: kind, line from 0, tag, text or children.
-    YamlNode: TypeAlias = tuple[str, int, str, Any]
+    from regsweep.yaml_tree import YamlNode
+
     Type: TypeAlias = "str | dict[str, Any] | tuple[str, Any]"
 
-# The tag of a plain scalar without a tag, the only kind whose type yaml.v2 guesses.
-PLAIN = "?"
 # Far above any configuration, far below what an alias bomb expands to.
 _MAX_NODES = 400_000
 
@@ -75,6 +74,10 @@ def decode_node(node: YamlNode, type_: Type) -> Any:
     decoder = _Decoder()
     try:
         value, _ = decoder.decode(node, type_)
+    except TooManyNodesError as error:
+        raise YamlError("yaml: document contains excessive aliasing") from error
+    except AliasLoopError as error:
+        raise YamlError("yaml: anchor value contains itself") from error
     except RecursionError as error:
         raise YamlError("yaml: nested too deeply") from error
     if decoder.problems:
@@ -122,24 +125,17 @@ class _Decoder:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
-        self._count = 0
-        self._open: set[int] = set()
+        self._walk = Walk(_MAX_NODES)
 
     def decode(self, node: YamlNode, type_: Type) -> tuple[Any, bool]:
         """The value, and whether it had the wanted type."""
-        self._count += 1
-        if self._count > _MAX_NODES:
-            raise YamlError("yaml: document contains excessive aliasing")
-        kind = node[0]
-        if kind == "scalar":
-            return self._scalar(node, type_)
-        if id(node) in self._open:
-            raise YamlError("yaml: anchor value contains itself")
-        self._open.add(id(node))
+        self._walk.enter(node)
         try:
-            return self._sequence(node, type_) if kind == "sequence" else self._mapping(node, type_)
+            if node[0] == "scalar":
+                return self._scalar(node, type_)
+            return self._sequence(node, type_) if node[0] == "sequence" else self._mapping(node, type_)
         finally:
-            self._open.discard(id(node))
+            self._walk.leave(node)
 
     def _problem(self, node: YamlNode, type_: Type, found: str) -> tuple[Any, bool]:
         self.problems.append(f"line {node[1] + 1}: cannot unmarshal {found} into {_type_name(type_)}")
@@ -202,8 +198,7 @@ class _Decoder:
         return result, True
 
     def _fill(self, node: YamlNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
-        children = iter(node[3])
-        for key_node, value_node in zip(children, children, strict=True):
+        for key_node, value_node in pairs(node):
             if key_node[0] == "scalar" and key_node[2:] == (PLAIN, "<<"):
                 self._merge(value_node, result, key_type, type_)
                 continue

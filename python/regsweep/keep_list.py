@@ -9,20 +9,16 @@ from __future__ import annotations
 import re
 
 from regsweep.errors import KeepListError
+from regsweep.names import DIGEST, REPOSITORY, TAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
-# Digests: the three algorithms that the registry accepts, lower-case hexadecimal of the right length.
-_DIGEST = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
-# Names and tags: the grammar of the distribution specification (section "Pulling manifests").
-_REPOSITORY = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
-_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 # A digest that is cut off or in capitals would pass as the tag of a repository named "sha256".
-_TAGGED = rf"(?!sha(?:256|384|512):){_REPOSITORY}:{_TAG}"
-_ENTRY = re.compile(rf"(?P<digest>{_DIGEST})|{_REPOSITORY}@(?P<repository_digest>{_DIGEST})|(?P<tagged>{_TAGGED})")
+_TAGGED = rf"(?!sha(?:256|384|512):){REPOSITORY}:{TAG}"
+_ENTRY = re.compile(rf"(?P<digest>{DIGEST})|{REPOSITORY}@(?P<repository_digest>{DIGEST})|(?P<tagged>{_TAGGED})")
 
 
 def parse(lines: Iterable[str], name: str) -> list[str]:

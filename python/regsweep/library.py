@@ -16,56 +16,45 @@ from __future__ import annotations
 import os
 
 from regsweep import _core, safety
-from regsweep._core import (
-    BrokenImage,
-    Chain,
-    ChainStep,
-    Damage,
-    DigestExplanation,
-    Keeper,
-    Note,
-    Progress,
-    RemovalFailure,
-    Removed,
-    RepositoryExplanation,
-    RepositoryUsage,
-    TagExplanation,
-    TagPart,
-    TagUsage,
-    Usage,
-)
-from regsweep.errors import DriverError, GuardRefused, StorageError, UnknownNameError
+from regsweep._core import BrokenImage, Damage, Note, Progress, RemovalFailure, Removed, TagRow
+from regsweep.errors import DriverError, GuardRefused, Refusal, StorageError, UnknownNameError
+from regsweep.units import seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import timedelta
-    from typing import TypeAlias
+    from typing import Literal, TypeAlias
 
+    from regsweep._core import (
+        AsideExplanation,
+        DigestExplanation,
+        EmptyDirectories,
+        RepositoryExplanation,
+        TagExplanation,
+        Usage,
+    )
     from regsweep.config import RegistryConfig
+    from regsweep.policy.selection import Choice
+    from regsweep.uploads import Uploads
 
     ProgressCallback: TypeAlias = Callable[[Progress], None]
+    # What made manifests and tags go: nothing; that no tag leads to them; a policy; a person; a plan.
+    Mode: TypeAlias = Literal["plain", "untagged", "policy", "named", "planned"]
+    # Why something stays, or goes, or where it lies: of a digest, a tag, a repository, or what is set aside.
+    Explanation: TypeAlias = DigestExplanation | TagExplanation | RepositoryExplanation | AsideExplanation
 
 __all__ = [
     "BrokenImage",
     "Catalog",
-    "Chain",
-    "ChainStep",
     "Damage",
-    "DigestExplanation",
-    "Keeper",
     "Marks",
     "Note",
     "Progress",
     "RemovalFailure",
     "Removed",
-    "RepositoryExplanation",
-    "RepositoryUsage",
     "Store",
-    "TagExplanation",
-    "TagPart",
-    "TagUsage",
-    "Usage",
+    "TagRow",
     "open_config",
     "open_store",
     "remove_eligible",
@@ -90,6 +79,11 @@ class Store:
         """How many threads a scan and a removal use."""
         return self._core.jobs
 
+    @property
+    def core(self) -> _core.Store:
+        """The core's store, for what changes it."""
+        return self._core
+
     def scan(self, *, progress: ProgressCallback | None = None) -> Catalog:
         """Lists repositories, reads tags and every distinct manifest once.
 
@@ -100,6 +94,32 @@ class Store:
             return Catalog(self._core.scan(progress=progress))
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
+
+    def uploads(self, *, progress: ProgressCallback | None = None) -> Uploads:
+        """Lists the uploads of all repositories that are not finished.
+
+        Raises:
+            StorageError: something could not be listed or read.
+        """
+        from regsweep.uploads import list_uploads
+
+        return list_uploads(self._core, self.config, progress=progress)
+
+    def empty(
+        self, *, older_than: timedelta | float = 86400.0, progress: ProgressCallback | None = None
+    ) -> EmptyDirectories:
+        """Finds repositories and directories that nothing is left in.
+
+        Args:
+            older_than: how long they have not changed; a number is seconds.
+            progress: called about ten times a second, from this thread.
+
+        Raises:
+            StorageError: something could not be listed.
+        """
+        from regsweep.empty import find_empty
+
+        return find_empty(self._core, older_than=older_than, progress=progress)
 
 
 class Catalog:
@@ -133,6 +153,49 @@ class Catalog:
         """Whether a GitLab registry keeps the tags of this storage in a database."""
         return self._core.database_in_use
 
+    @property
+    def started(self) -> float:
+        """When the scan began, in seconds since 1970."""
+        return self._core.started
+
+    @property
+    def quarantine_count(self) -> int:
+        """Runs that have set something aside."""
+        return self._core.quarantine_count
+
+    def repositories(self) -> list[str]:
+        """The repositories' names. Their indexes here are what everything else goes by."""
+        return self._core.repositories()
+
+    def tags(self, *, progress: ProgressCallback | None = None) -> list[list[TagRow]]:
+        """The tags of every repository, with the times of their links.
+
+        Raises:
+            StorageError: a tag could not be looked at.
+        """
+        try:
+            return self._core.tags(progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+
+    def images(self, repository: int, tags: list[int]) -> list[tuple[list[str], list[str]]]:
+        """The digests of the manifests and of the configs of tags' images, by the tags' indexes.
+
+        Those of all platforms of an index, the index first.
+        """
+        return self._core.images(repository, tags)
+
+    def read_blobs(self, digests: list[str], *, progress: ProgressCallback | None = None) -> list[bytes | None]:
+        """The contents of small blobs; ``None`` for what is not stored, over 4 MiB or does not match its digest.
+
+        Raises:
+            StorageError: one could not be read.
+        """
+        try:
+            return self._core.read_blobs(digests, progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+
     def mark(
         self,
         *,
@@ -140,6 +203,10 @@ class Catalog:
         min_age: timedelta | float = 0.0,
         keep: Sequence[str] = (),
         accept_damage: Sequence[str] = (),
+        cutoff: int | None = None,
+        choices: Sequence[Choice] | None = None,
+        named: bool = False,
+        with_times: bool = False,
         progress: ProgressCallback | None = None,
     ) -> Marks:
         """Works out what is live and what is eligible for removal.
@@ -149,32 +216,71 @@ class Catalog:
             min_age: nothing younger is eligible, nor what something younger needs; a number is seconds.
             keep: digests (``sha256:…``) and ``repository:tag`` texts that are live whatever the storage says.
             accept_damage: repositories whose damage no longer keeps everything that they link.
+            cutoff: instead of ``min_age``: nothing is eligible that was written then (seconds since 1970) or later.
+            choices: what was decided on repositories (``policy.selection``).
+            named: the choices are a person's and not a policy's: nothing else is eligible but what they give up.
+            with_times: note when eligible blobs were written, for a plan.
             progress: called about ten times a second, from this thread.
 
         Raises:
             StorageError: the blobs could not be listed, or an argument names nothing.
         """
-        seconds = float(min_age) if isinstance(min_age, int | float) else min_age.total_seconds()
         try:
             core = self._core.mark(
                 delete_untagged=delete_untagged,
-                min_age_seconds=seconds,
+                min_age_seconds=seconds_of(min_age),
                 keep=keep,
                 accept_damage=accept_damage,
+                cutoff=cutoff,
+                choices=choices,
+                only_choices=named,
+                with_times=with_times,
                 progress=progress,
             )
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
-        return Marks(core, database_in_use=self.database_in_use, keep_count=len(keep))
+        mode: Mode = "untagged" if delete_untagged else "named" if named else "policy" if choices else "plain"
+        return Marks(core, database_in_use=self.database_in_use, keep_count=len(keep), mode=mode)
+
+    def mark_plan(
+        self,
+        rows: _core.Plan,
+        *,
+        cutoff: int,
+        accept_damage: Sequence[str] = (),
+        progress: ProgressCallback | None = None,
+    ) -> Marks:
+        """Works out what of a plan is still to go: what it names and nothing needs.
+
+        Args:
+            rows: the plan's.
+            cutoff: the plan's: what was written then (seconds since 1970) or later stays, with all that it needs.
+            accept_damage: repositories whose damage no longer keeps everything that they link.
+            progress: called about ten times a second, from this thread.
+
+        Raises:
+            StorageError: the blobs could not be listed.
+        """
+        try:
+            core = self._core.mark_plan(rows, cutoff=cutoff, accept_damage=accept_damage, progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
+        return Marks(core, database_in_use=self.database_in_use, keep_count=0, mode="planned")
 
 
 class Marks:
     """What is live and what is eligible for removal, at the time of the scan."""
 
-    def __init__(self, core: _core.Marks, *, database_in_use: bool, keep_count: int) -> None:
+    def __init__(self, core: _core.Marks, *, database_in_use: bool, keep_count: int, mode: Mode) -> None:
         self._core = core
         self.database_in_use = database_in_use
         self.keep_count = keep_count
+        self.mode = mode
+
+    @property
+    def core(self) -> _core.Marks:
+        """The core's marks, for what removes and restores."""
+        return self._core
 
     @property
     def delete_untagged(self) -> bool:
@@ -212,6 +318,16 @@ class Marks:
         return self._core.eligible_layer_link_count
 
     @property
+    def eligible_tag_count(self) -> int:
+        """Tags that are to go."""
+        return self._core.eligible_tag_count
+
+    @property
+    def quarantined_live_count(self) -> int:
+        """Live blobs that lie in quarantines: a confirmation brings them back."""
+        return self._core.quarantined_live_count
+
+    @property
     def newer_than_tags_count(self) -> int:
         """Eligible revisions more than a day newer than the newest tag of the whole registry."""
         return self._core.newer_than_tags_count
@@ -239,6 +355,25 @@ class Marks:
             count: how many are wanted; all the rest by default. A million at once take about 200 MB.
         """
         return self._core.eligible_blobs(start, count)
+
+    def eligible_tags(self) -> list[tuple[str, str]]:
+        """Repository and name of every tag that is to go, in order."""
+        return self._core.eligible_tags()
+
+    def emptied_repositories(self) -> list[str]:
+        """Repositories that have tags and would keep none of them."""
+        return self._core.emptied_repositories()
+
+    def write_plan(self, descriptor: int) -> tuple[int, str]:
+        """Writes a plan's rows to a file descriptor; gives their number, and the SHA-256 of what was written.
+
+        Raises:
+            OSError, StorageError: the descriptor could not be written to.
+        """
+        try:
+            return self._core.write_plan(descriptor)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
 
     def eligible_manifests(self) -> list[tuple[str, str]]:
         """Repository and digest of every eligible revision link, in order."""
@@ -281,8 +416,8 @@ class Marks:
 
     def why(
         self, subject: str, *, others: int = 3, progress: ProgressCallback | None = None
-    ) -> DigestExplanation | TagExplanation | RepositoryExplanation:
-        """Why something stays, or goes, by these marks.
+    ) -> Explanation:
+        """Why something stays, or goes, by these marks; or in which quarantine it lies.
 
         Args:
             subject: a digest or its beginning (at least six hex digits, with or without ``sha256:``), a tag
@@ -309,9 +444,7 @@ class Marks:
             )
         return answer
 
-    def refusals(
-        self, *, overrides: Collection[str] = (), max_removed_share: float | None = None
-    ) -> list[safety.Refusal]:
+    def refusals(self, *, overrides: Collection[str] = (), max_removed_share: float | None = None) -> list[Refusal]:
         """What the guards say to a removal of what is eligible; the overridden ones included."""
         return safety.check(self, overrides=overrides, max_removed_share=max_removed_share)
 

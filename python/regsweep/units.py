@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from regsweep.errors import UnitError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+
 _SECONDS_PER_UNIT = {
     "ns": 1e-9,
     "us": 1e-6,
@@ -46,6 +50,11 @@ def parse_duration(text: str) -> float:
     if position == 0 or position != len(text):
         raise UnitError(f"{text!r} is not a duration (examples: 90s, 30m, 24h, 7d, 2w, 1h30m)", key=text)
     return seconds
+
+
+def seconds_of(duration: timedelta | float) -> float:
+    """The seconds of a duration; a number is seconds already."""
+    return float(duration) if isinstance(duration, int | float) else duration.total_seconds()
 
 
 def parse_share(text: str) -> float:

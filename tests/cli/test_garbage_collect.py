@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import Command, run
+from support import programs
 
 
 @pytest.fixture
@@ -224,11 +225,7 @@ def test_a_broken_image_is_named_by_its_tag_and_exits_3(command: Command) -> Non
 
 
 def test_a_failed_removal_is_named_and_the_rest_is_done(command: Command) -> None:
-    strace = shutil.which("strace")
-    if strace is None:
-        missing = "strace, which makes the removal fail, is not installed"
-        (pytest.fail if os.environ.get("REGSWEEP_REQUIRE_SERVERS") else pytest.skip)(missing)
-    argv = [strace, "-f", "-qq", "-o", "/dev/null", "-e", "inject=unlinkat:error=EIO:when=1"]
+    argv = [programs.find("strace"), "-f", "-qq", "-o", "/dev/null", "-e", "inject=unlinkat:error=EIO:when=1"]
     argv += [sys.executable, "-m", "regsweep", "garbage-collect", str(command.config), "-q", "--jobs", "1"]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == 3, result.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import deviations
 import pytest
 from hypothesis import given
-from support import oracle, reference, strategies
+from support import oracle, programs, reference, strategies
 from support.store_builder import Store, duplicate, snapshot
 
 # What a random store has is no sign of anything.
@@ -21,7 +21,7 @@ def flags(*, delete_untagged: bool) -> list[str]:
 
 
 def compare_dry_runs(store: Store, major: int, *, delete_untagged: bool) -> None:
-    reference.find_program(major)
+    programs.find_registry(major)
     with tempfile.TemporaryDirectory() as directory:
         root = store.write(Path(directory) / "storage")
         options = ["--dry-run", *flags(delete_untagged=delete_untagged)]
@@ -64,7 +64,7 @@ def test_any_store_loses_nothing_that_the_reference_keeps(store: Store, major: i
 @pytest.mark.parametrize(("major", "delete_untagged"), MODES)
 @given(store=strategies.well_behaved_stores())
 def test_well_behaved_stores_are_left_alike(store: Store, major: int, delete_untagged: bool) -> None:
-    reference.find_program(major)
+    programs.find_registry(major)
     with tempfile.TemporaryDirectory() as directory:
         root = store.write(Path(directory) / "ours/storage")
         if deviations.applying(root, major, delete_untagged=delete_untagged):

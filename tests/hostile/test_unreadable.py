@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import oracle
+from support.powers import without_powers
 from support.reference import REGSWEEP, Run, run_program
 from support.store_builder import TOP, Store, blob_path, removed_files, snapshot, write_config
 
@@ -17,14 +16,9 @@ FLAGS = ("--delete-untagged", "--override=newer-than-tags")
 
 
 def run_without_powers(root: Path, *flags: str) -> Run:
-    """Runs regsweep so that permissions count. Root keeps its name, for its interpreter may be nobody else's."""
+    """Runs regsweep so that permissions count."""
     command = [str(REGSWEEP), "garbage-collect", *FLAGS, *flags, str(write_config(root.parent, root))]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("setpriv is not installed, and root may read everything")
-        taken = "-dac_override,-dac_read_search,-fowner"
-        command = ["setpriv", f"--bounding-set={taken}", f"--inh-caps={taken}", *command]
-    return run_program(command)
+    return run_program(without_powers(command))
 
 
 def make_writable(root: Path) -> None:

@@ -8,29 +8,15 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from support.reference import TOOLS
+from support.programs import find
 
 # Far more than a push of some kilobytes to this machine needs.
 TIMEOUT_SECONDS = 120.0
 CLIENTS = ("umoci", "skopeo", "oras")
-
-
-def find_client(name: str) -> str:
-    """A client program; skips the test (or fails it, where all are required) without."""
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is None:
-        reason = f"the client {name} is not installed"
-        if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class Clients:
     def in_directory(directory: Path, seed: int = 1) -> Clients:
         """Clients that are all there."""
         for name in CLIENTS:
-            find_client(name)
+            find(name)
         (directory / "home").mkdir(parents=True)
         (directory / "files").mkdir()
         clients = Clients(directory, random.Random(seed))
@@ -59,7 +45,7 @@ class Clients:
     def _run(self, name: str, *arguments: str) -> str:
         home = str(self.directory / "home")
         done = subprocess.run(
-            [find_client(name), *arguments],
+            [find(name), *arguments],
             # oras takes the names of files for the titles of layers, and wants them without a directory.
             cwd=self.directory / "files",
             env={"PATH": os.environ.get("PATH", ""), "HOME": home, "XDG_RUNTIME_DIR": home},

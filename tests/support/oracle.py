@@ -287,9 +287,10 @@ class Tree:
         return reading.references if reading else ()
 
     def reach(self, roots: set[str]) -> set[str]:
-        """Everything that roots lead to: down references, and between subjects and their referrers both ways."""
+        """Everything that roots lead to: down references, and between subjects and their linked referrers both ways."""
         referrers = defaultdict(set)
-        for digest in self.manifests:
+        linked = {digest for repository in self.repositories for digest in repository.revisions}
+        for digest in linked & self.manifests.keys():
             for role, other in self.references(digest):
                 if role == "subject":
                     referrers[other].add(digest)

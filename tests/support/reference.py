@@ -7,35 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
+from support.programs import find_registry
 from support.store_builder import write_config
 
-# Debian's docker-registry is 2.8.2; `go install` calls 3.1.2 `registry`.
-PROGRAMS = {2: "docker-registry", 3: "registry"}
-TOOLS = Path(__file__).parents[2] / ".tools" / "bin"
 REGSWEEP = Path(sys.executable).with_name("regsweep")
 # Far more than any run here needs: a program that hangs is a failure, not a wait.
 TIMEOUT_SECONDS = 60.0
-
-
-def find_program(major: int) -> str:
-    """The reference collector of a major version; skips the test (or fails it, where all are required) without."""
-    name = PROGRAMS[major]
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is None:
-        reason = f"the reference registry {major}.x ({name}) is not installed"
-        if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 @dataclass
@@ -106,7 +89,7 @@ def _config(root: Path) -> Path:
 
 def run_reference(major: int, root: Path, *flags: str) -> Run:
     """Runs ``garbage-collect`` of 2.8 or 3.x on a store."""
-    program = find_program(major)
+    program = find_registry(major)
     # Without this, 3.x logs for ever that it has nowhere to send its traces.
     environment = {"OTEL_TRACES_EXPORTER": "none"}
     return run_program([program, "garbage-collect", *flags, str(_config(root))], environment)

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from support.documents import DOCKER_LIST, DOCKER_MANIFEST, INDEXES, OCI_INDEX, OCI_MANIFEST, digest_of
 
 ACCEPTED = ", ".join([OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST])
+OCTETS = {"Content-Type": "application/octet-stream"}
 TIMEOUT_SECONDS = 60.0
 
 Contents: TypeAlias = dict[str, bytes | None]
@@ -22,6 +23,10 @@ Contents: TypeAlias = dict[str, bytes | None]
 
 class NotThere(Exception):
     """The registry answers 404."""
+
+
+class Refused(Exception):
+    """The registry answers with another status than the one that is a success, or breaks off."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,20 @@ class Registry:
 
         Raises:
             NotThere: 404, where that was not expected.
+            Refused: any other status; or an answer that ends too early.
         """
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            answer = Answer(response.headers, response.read())
+            try:
+                answer = Answer(response.headers, response.read())
+            except http.client.IncompleteRead as error:
+                raise Refused(method, path, "broken off") from error
             if response.status == 404 != expect:
                 raise NotThere(f"{method} {path}")
-            assert response.status == expect, (method, path, response.status, answer.body)
+            if response.status != expect:
+                raise Refused(method, path, response.status, answer.body)
             return answer
         finally:
             connection.close()
@@ -112,12 +122,24 @@ class Registry:
     def put_blob(self, repository: str, content: bytes, algorithm: str = "sha256") -> str:
         """Uploads a blob under a digest of any algorithm; distribution stores it under its sha256 all the same."""
         digest = digest_of(content, algorithm)
-        location = self.request("POST", f"/v2/{repository}/blobs/uploads/", expect=202, body=b"").headers["Location"]
+        self.finish_upload(self.start_upload(repository), digest, content)
+        return digest
+
+    def start_upload(self, repository: str) -> str:
+        """Begins an upload, without content; gives back where to send it to."""
+        return self.request("POST", f"/v2/{repository}/blobs/uploads/", expect=202, body=b"").headers["Location"]
+
+    def continue_upload(self, location: str, content: bytes) -> str:
+        """Sends a part of an upload; gives back where to send the next."""
+        parts = urlsplit(location)
+        path = f"{parts.path}?{parts.query}"
+        return self.request("PATCH", path, expect=202, body=content, headers=OCTETS).headers["Location"]
+
+    def finish_upload(self, location: str, digest: str, content: bytes = b"") -> None:
+        """Sends the rest of an upload and says what all of it is."""
         parts = urlsplit(location)
         query = f"{parts.query}&digest={quote(digest)}" if parts.query else f"digest={quote(digest)}"
-        headers = {"Content-Type": "application/octet-stream"}
-        self.request("PUT", f"{parts.path}?{query}", expect=201, body=content, headers=headers)
-        return digest
+        self.request("PUT", f"{parts.path}?{query}", expect=201, body=content, headers=OCTETS)
 
     def mount_blob(self, repository: str, digest: str, source: str) -> None:
         """Links a blob of another repository, without sending it."""

@@ -4,20 +4,26 @@
         server.registry.tags("library/app")
     server.config                                      # what a collector is given
 
-A server asks the system for a free port and says in its log which one it got, so nothing races for a number.
+A server asks the system for a free port and says in its log which one it got, so nothing races for a number. (Redis
+cannot do that; it is given a number that was free, and its password tells it from others.)
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Literal, TypeAlias
 
-from support.reference import find_program
+import redis
+
+from support.programs import find, find_registry
 from support.registry import Registry
 
 # Starting takes 0.1 s; on a machine that compiles on all cores it may take far more.
@@ -40,6 +46,73 @@ http:
 """
 
 
+class Redis:
+    """A Redis of its own, in memory only; one run of it for each ``with``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.program = find("redis-server")
+        self.directory = directory
+        self.password = secrets.token_hex(8)
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def client(self) -> redis.Redis:
+        """A client for it."""
+        return redis.Redis(port=self.port, password=self.password)
+
+    def section(self, major: int) -> str:
+        """The section of a registry's configuration that names it: one address for 2.8, many for 3.x."""
+        address = f"127.0.0.1:{self.port}"
+        where = f"addr: '{address}'" if major == 2 else f"addrs: ['{address}']"
+        return f"redis: {{{where}, password: '{self.password}'}}\n"
+
+    def __enter__(self) -> Redis:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            try:
+                self.client.ping()
+            except redis.RedisError:
+                time.sleep(0.02)
+            else:
+                return self
+        _stop(self._process)
+        raise AssertionError(f"{self.program} does not start")
+
+    def _start(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--requirepass", self.password]
+        options += ["--save", "", "--appendonly", "no", "--dir", str(self.directory)]
+        self._process = subprocess.Popen(
+            [*_dying_with_its_parent(), self.program, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _stop(self._process)
+        self._process = None
+
+
+Cache: TypeAlias = Literal["inmemory"] | Redis | None
+"""Where a registry caches blob descriptors: nowhere, in its own memory, or in a Redis that is running."""
+
+
+def _configuration(major: int, root: Path, *, read_only: bool, cache: Cache) -> str:
+    text = CONFIG.format(root=root, read_only=str(read_only).lower())
+    if cache is not None:
+        kind = "redis" if isinstance(cache, Redis) else cache
+        text = text.replace("  maintenance:\n", f"  cache: {{blobdescriptor: {kind}}}\n  maintenance:\n")
+    return text + (cache.section(major) if isinstance(cache, Redis) else "")
+
+
 def _dying_with_its_parent() -> list[str]:
     """What to put before a command so that tests which are killed leave no server behind."""
     setpriv = shutil.which("setpriv")
@@ -49,10 +122,14 @@ def _dying_with_its_parent() -> list[str]:
 class Server:
     """A registry of a major version on a storage root; one run of it for each ``with``."""
 
-    def __init__(self, major: int, root: Path, directory: Path, *, read_only: bool = False) -> None:
-        self.program = find_program(major)
+    def __init__(
+        self, major: int, root: Path, directory: Path, *, read_only: bool = False, cache: Cache = None
+    ) -> None:
+        self.major = major
+        self.root = root
+        self.program = find_registry(major)
         self.config = directory / "registry.yml"
-        self.config.write_text(CONFIG.format(root=root, read_only=str(read_only).lower()))
+        self.config.write_text(_configuration(major, root, read_only=read_only, cache=cache))
         self.log = directory / "registry.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._registry: Registry | None = None
@@ -62,6 +139,12 @@ class Server:
         """The running registry's API."""
         assert self._registry is not None, "not started"
         return self._registry
+
+    @property
+    def process_id(self) -> int:
+        """Of the running registry."""
+        assert self._process is not None, "not started"
+        return self._process.pid
 
     def __enter__(self) -> Server:
         # Without this, 3.x logs for ever that it has nowhere to send its traces.
@@ -78,14 +161,20 @@ class Server:
             self._registry = Registry(f"127.0.0.1:{self._wait_for_port()}")
             assert self._registry.is_ready()
         except BaseException:
-            self._stop()
+            self.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop()
+        _stop(self._process)
+        self._process = self._registry = None
+
+    def restart(self) -> None:
+        """Ends the registry, and starts it anew on another port."""
+        self.__exit__(None, None, None)
+        self.__enter__()
 
     def _wait_for_port(self) -> int:
         assert self._process is not None
@@ -99,12 +188,13 @@ class Server:
             time.sleep(0.02)
         raise AssertionError(f"{self.program} does not start:\n{self.log.read_text(errors='replace')}")
 
-    def _stop(self) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._registry = None
+
+def _stop(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

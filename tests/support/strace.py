@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from support import programs
 from support.reference import REGSWEEP, Run, run_program
 from support.store_builder import write_config
 
@@ -25,15 +23,15 @@ LIST = "getdents64"
 READ = "read,pread64"
 STAT = "statx,newfstatat"
 REMOVE = "unlinkat"
+MOVE = "renameat2,renameat"
+MAKE = "mkdirat"
+EVERYTHING = ",".join([OPEN, LIST, READ, STAT, REMOVE, MOVE, MAKE])
 
 
 def need_strace() -> None:
-    """Skips the test, or fails it where all programs are required, if strace is missing or may not trace."""
-    if shutil.which("strace") is None or run_program(["strace", "-qq", "-o", os.devnull, "true"]).exit_code != 0:
-        reason = "strace is not installed, or may not trace here"
-        if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    """Leaves the test out if strace is missing or may not trace."""
+    if run_program([programs.find("strace"), "-qq", "-o", os.devnull, "true"]).exit_code != 0:
+        programs.leave_out("strace may not trace here")
 
 
 @dataclass(frozen=True)
@@ -68,20 +66,28 @@ class Traced:
 
 
 def trace(root: Path, fault: Fault | None, *flags: str, paths: Iterable[Path] | None = None) -> Traced:
-    """Runs regsweep's ``garbage-collect`` on a store while calls fail; on ``paths`` only, if there are any given.
+    """Runs regsweep's ``garbage-collect`` on a store while calls fail; on ``paths`` only, if there are any given."""
+    with tempfile.TemporaryDirectory() as directory:
+        config = write_config(Path(directory), root)
+        watched = everything_in(root) if paths is None else paths
+        return trace_regsweep(["garbage-collect", *flags, str(config)], fault, watched)
+
+
+def trace_regsweep(
+    arguments: Iterable[str], fault: Fault | None, paths: Iterable[Path] = (), calls: str = EVERYTHING
+) -> Traced:
+    """Runs regsweep while calls fail; on ``paths`` only, if there are any given. ``calls`` are those that are noted.
 
     A path may also be the text that the program hands to the system, which is relative to some open directory.
     """
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "trace"
-        watched = everything_in(root) if paths is None else paths
-        command = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(output)]
-        command += [part for path in watched for part in ("-P", str(path))]
-        command += ["-e", f"trace={OPEN},{LIST},{READ},{STAT},{REMOVE}"]
+        command = ["strace", "-f", "-qq", "-o", str(output)]
+        command += [part for path in paths for part in ("-P", str(path))]
+        command += ["-e", f"trace={calls}"]
         if fault is not None:
             command += ["-e", f"inject={fault}"]
-        config = write_config(Path(directory), root)
-        run = run_program([*command, str(REGSWEEP), "garbage-collect", *flags, str(config)])
+        run = run_program([*command, str(REGSWEEP), *arguments])
         return Traced(run, output.read_text(errors="replace").splitlines())
 
 

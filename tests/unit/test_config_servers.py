@@ -4,38 +4,23 @@ Each case is one dry run of a registry's own collector over two roots that hold 
 its output is the repository's name, and so tells the root.
 """
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from configurations import ENVIRONMENT, FILES, Case
+from support.programs import find_registry
 
 ROOTS = ("AA", "BB", "493", "true")
-PROJECT = Path(__file__).parents[2]
-# 2.8.2 from the distribution's package, 3.1.2 as "go install" names it.
-PROGRAMS = {"2.8.2": "docker-registry", "3.1.2": "registry"}
+MAJORS = {"2.8.2": 2, "3.1.2": 3}
 
 
 CASES = [
     pytest.param(version, case, id=f"{version}-{name}")
-    for version in PROGRAMS
+    for version in MAJORS
     for name, case in [*FILES.items(), *((f"env-{name}", case) for name, case in ENVIRONMENT.items())]
     if version != "2.8.2" or not case.only_3
 ]
-
-
-def find_server(version: str) -> str:
-    """The program; skips, or fails where servers are required, if there is none."""
-    path = os.pathsep.join([str(PROJECT / ".tools" / "bin"), os.environ.get("PATH", "")])
-    program = shutil.which(PROGRAMS[version], path=path)
-    if program is None:
-        reason = f"registry {version} ({PROGRAMS[version]}) is not installed"
-        if os.environ.get("REGSWEEP_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +38,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_registry_sees_the_configuration_as_the_table_says(
     version: str, case: Case, roots: Path, tmp_path: Path
 ) -> None:
-    program = find_server(version)
+    program = find_registry(MAJORS[version])
     file = tmp_path / "config.yml"
     file.write_text(case.text, newline="")
     run = subprocess.run(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regsweep import policy
 from regsweep.policy import Decision, Moment, Tag
-from regsweep.policy.grammar import RepositoryPolicy
+from regsweep.policy.rules import RepositoryPolicy
 
 DAY = 86400.0
 NOW = 1_700_000_000.0
@@ -153,6 +153,72 @@ def test_pulls_count_only_as_far_back_as_they_are_known() -> None:
     }
 
 
+def test_a_delete_rule_spares_the_newest_of_what_it_matches() -> None:
+    tags = [tag("pr-1", 3), tag("pr-2", 9), tag("pr-3", 10), tag("pr-4", 11), tag("v1", 8)]
+    # pr-1 is too young to match, and takes no place.
+    text = "delete: {tags: ['pr-*'], older_than: 7d, except_most_recently_pushed: 2}"
+    assert gone(text, *tags) == {"pr-4"}
+    found = decide(text, *tags)
+    assert (found["pr-2"].rule, found["pr-2"].reason) == ("p: delete", "2 most recently pushed of those that match")
+    assert gone("delete: {except_most_recently_pushed: 9}", *tags) == set()
+
+
+def test_what_one_delete_rule_spares_another_may_delete() -> None:
+    tags = [tag("pr-1", 8), tag("pr-2", 9)]
+    text = "delete: [{tags: ['pr-*'], except_most_recently_pushed: 1}, {tags: ['*-1']}]"
+    assert gone(text, *tags) == {"pr-1", "pr-2"}
+    assert decide(text, *tags)["pr-1"].rule == "p: delete[1]"
+
+
+def test_the_count_of_a_delete_rule_takes_in_what_keep_rules_keep_and_what_is_younger_than_the_minimum_age() -> None:
+    tags = [tag("a", 0.5), tag("b", 8), tag("c", 9), tag("d", 10)]
+    assert gone("keep: [{tags: [b]}], delete: {except_most_recently_pushed: 2}", *tags) == {"c", "d"}
+
+
+BY_IMAGE = "decide_by: image"
+
+
+def images(*described: tuple[float, str]) -> list[Tag]:
+    """For each age in days and text, an image with the tags in the text."""
+    return [
+        tag(name, days, digest=f"sha256:{index:064x}")
+        for index, (days, names) in enumerate(described)
+        for name in names.split()
+    ]
+
+
+def test_by_image_tags_of_a_digest_stay_or_go_together() -> None:
+    tags = images((9, "v1 latest"), (8, "pr-1 tmp"), (7, "pr-2 v2"))
+    assert gone(f"keep: [{{tags: ['v*']}}], {EVERYTHING}", *tags) == {"latest", "pr-1", "tmp", "pr-2"}
+    assert gone(f"{BY_IMAGE}, keep: [{{tags: ['v*']}}], {EVERYTHING}", *tags) == {"pr-1", "tmp"}
+    assert gone(f"{BY_IMAGE}, delete: {{tags: ['pr-*']}}", *tags) == {"pr-1", "tmp", "pr-2", "v2"}
+
+
+def test_by_image_patterns_are_about_all_tags_of_an_image() -> None:
+    tags = images((9, "alpha-1"), (8, "alpha-2 beta-2"), (7, "beta-3"), (6, "alpha-4 beta-4 keep"), (5, "x"))
+    assert gone(f"{BY_IMAGE}, delete: {{tags: ['alpha* & beta*', '!keep']}}", *tags) == {"alpha-2", "beta-2"}
+    assert gone(f"{BY_IMAGE}, delete: {{tags: ['*', '!alpha* & beta*']}}", *tags) == {"alpha-1", "beta-3", "x"}
+    assert gone("delete: {tags: ['alpha* & *-2', '!beta*']}", *tags) == {"alpha-2"}
+
+
+def test_by_image_counts_are_of_images_and_times_those_of_the_latest_tag() -> None:
+    tags = [*images((9, "a b c"), (8, "d"), (7, "e")), tag("f", 1.5, digest=f"sha256:{0:064x}")]
+    text = f"{BY_IMAGE}, keep: [{{most_recently_pushed: 2}}], {EVERYTHING}"
+    assert gone(text, *tags) == {"d"}
+    assert gone(f"{BY_IMAGE}, delete: {{older_than: 5d}}", *tags) == {"d", "e"}
+    assert gone(f"{BY_IMAGE}, delete: {{except_most_recently_pushed: 1}}", *tags) == {"d", "e"}
+    young = [*tags, tag("g", 0.5, digest=tags[3].digest)]
+    assert gone(f"{BY_IMAGE}, {EVERYTHING}", *young) == {"a", "b", "c", "f", "e"}
+
+
+def test_by_image_the_newest_versions_and_pulls_take_their_image_along() -> None:
+    tags = images((9, "1.0 stable"), (8, "1.1 edge"), (7, "x"))
+    assert gone(f"{BY_IMAGE}, keep: [{{semver: 1}}], {EVERYTHING}", *tags) == {"1.0", "stable", "x"}
+    pulled = [replace(tags[0], pulled=NOW - DAY), *tags[1:]]
+    text = f"{BY_IMAGE}, keep: [{{pulled_within: 2d}}], {EVERYTHING}"
+    assert gone(text, *pulled, pulls_since=NOW - 90 * DAY) == {"1.1", "edge", "x"}
+
+
 TAGS = st.lists(
     st.builds(
         Tag,
@@ -177,6 +243,7 @@ KEEPS = st.sampled_from(
         "semver: 1, per: major",
         "labels: {a: '*'}",
         "tags: ['main-*'], most_recently_pushed: 1",
+        "tags: ['v* & *1', '!*.0']",
     ]
 )
 DELETES = st.sampled_from(
@@ -187,8 +254,10 @@ DELETES = st.sampled_from(
         "not_pulled_within: 14d",
         "expires_after_label: a",
         "tags: ['pr-*'], labels: {b: '*'}",
+        "tags: ['*', '!main-*'], except_most_recently_pushed: 2",
     ]
 )
+UNITS = st.sampled_from(["", "decide_by: image, "])
 
 
 def _text(keeps: list[str], deletes: list[str]) -> str:
@@ -197,17 +266,34 @@ def _text(keeps: list[str], deletes: list[str]) -> str:
     return ", ".join(parts) or "referrers: follow"
 
 
-@given(tags=TAGS, keeps=st.lists(KEEPS, max_size=3), deletes=st.lists(DELETES, max_size=3), more=KEEPS, less=DELETES)
+@settings(deadline=None)
+@given(
+    tags=TAGS,
+    unit=UNITS,
+    keeps=st.lists(KEEPS, max_size=3),
+    deletes=st.lists(DELETES, max_size=3),
+    more=KEEPS,
+    less=DELETES,
+)
 def test_another_keep_rule_only_keeps_more_and_another_delete_rule_only_deletes_more(
-    tags: list[Tag], keeps: list[str], deletes: list[str], more: str, less: str
+    tags: list[Tag], unit: str, keeps: list[str], deletes: list[str], more: str, less: str
 ) -> None:
     since = NOW - 50 * DAY
-    before = gone(_text(keeps, deletes), *tags, pulls_since=since)
-    assert gone(_text([*keeps, more], deletes), *tags, pulls_since=since) <= before
-    assert gone(_text(keeps, [*deletes, less]), *tags, pulls_since=since) >= before
-    assert not gone(_text(keeps, []), *tags, pulls_since=since)
+    before = gone(unit + _text(keeps, deletes), *tags, pulls_since=since)
+    assert gone(unit + _text([*keeps, more], deletes), *tags, pulls_since=since) <= before
+    assert gone(unit + _text(keeps, [*deletes, less]), *tags, pulls_since=since) >= before
+    assert not gone(unit + _text(keeps, []), *tags, pulls_since=since)
 
 
+@settings(deadline=None)
+@given(tags=TAGS, keeps=st.lists(KEEPS, max_size=3), deletes=st.lists(DELETES, min_size=1, max_size=3))
+def test_by_image_no_digest_is_split(tags: list[Tag], keeps: list[str], deletes: list[str]) -> None:
+    found = decide(f"decide_by: image, {_text(keeps, deletes)}", *tags, pulls_since=NOW - 50 * DAY)
+    for digest in {one.digest for one in tags}:
+        assert len({(one.keeps, one.rule) for one in found.values() if one.tag.digest == digest}) == 1
+
+
+@settings(deadline=None)
 @given(tags=TAGS, keeps=st.lists(KEEPS, max_size=3), deletes=st.lists(DELETES, min_size=1, max_size=3))
 def test_what_goes_is_old_enough_and_no_keep_rule_of_its_own_matches_it(
     tags: list[Tag], keeps: list[str], deletes: list[str]

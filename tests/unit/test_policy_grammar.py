@@ -52,7 +52,7 @@ def test_the_example() -> None:
     assert ci.untagged is not None
     assert (ci.untagged.older_than, ci.untagged.keep) == (7 * 86400, 1)
     assert (ci.referrers, rest.referrers, rest.untagged) == ("delete-orphans", "follow", None)
-    assert not parsed.needs_configs
+    assert not any(policy.needs_configs for policy in parsed.policies)
     assert not parsed.needs_pulls
 
 
@@ -69,6 +69,15 @@ def test_the_first_policy_that_matches_counts() -> None:
         found = parsed.for_repository(repository)
         assert found is not None
         assert found.name == name, repository
+
+
+def test_patterns_of_repositories_may_be_regular_expressions_and_joined() -> None:
+    repositories = b"['re:(dev|ci)-.*', 'team/** & **/app', '!re:.*-keep']"
+    text = b"version: 1\npolicies: [{decide_by: image, repositories: %s}]" % repositories
+    policies = policy.parse(text, "p.yml")
+    names = ["dev-1", "xdev-1", "ci-2/x", "dev-keep", "team/app", "team/a/app", "team/x", "app"]
+    assert [name for name in names if policies.for_repository(name)] == ["dev-1", "ci-2/x", "team/app", "team/a/app"]
+    assert (policies.policies[0].decide_by, policy.parse(EXAMPLE, "p").policies[0].decide_by) == ("image", "tag")
 
 
 def test_the_hash_is_that_of_the_file_and_lists_of_delete_rules_are_named_by_number(tmp_path: Path) -> None:
@@ -95,7 +104,7 @@ def test_the_hash_is_that_of_the_file_and_lists_of_delete_rules_are_named_by_num
 )
 def test_what_rules_need(condition: str, configs: bool, pulls: int) -> None:
     parsed = policy.parse(f"version: 1\npolicies: [{{repositories: [a], {condition}}}]".encode(), "p.yml")
-    assert (parsed.needs_configs, len(parsed.needs_pulls)) == (configs, pulls)
+    assert (parsed.policies[0].needs_configs, len(parsed.needs_pulls)) == (configs, pulls)
 
 
 BASE = "version: 1\npolicies:\n  - repositories: [a]\n"
@@ -159,6 +168,9 @@ def test_errors_name_the_line(text: str, expected: list[tuple[int, str]]) -> Non
         ("    keep:\n      - labels:\n          stage: ' x'\n", 6, "spaces around it"),
         ("  - repositories:\n      - '!b'\n", 4, "all patterns exclude"),
         ("  - repositories: ['b/']\n", 4, "matches no repository"),
+        ("  - repositories: ['re:(']\n", 4, "'re:(' is not a regular expression"),
+        ("    delete:\n      tags: ['!v*']\n", 5, "all patterns exclude: give one that includes, such as '*'"),
+        ("    delete:\n      tags: ['a & ']\n", 5, "is empty or has spaces around it"),
     ],
 )
 def test_texts_are_checked_too(rule: str, line: int, message: str) -> None:
@@ -206,6 +218,7 @@ def test_the_published_schema_is_one() -> None:
         ("keep: [{tags: [latest]}], delete: {older_than: 1d}", []),
         ("keep: [{pushed_within: 1d}], delete: {older_than: 1d}", ["'latest'"]),
         ("delete: {tags: ['pr-*'], older_than: 1d}", []),
+        ("keep: [{tags: [latest]}], delete: {except_most_recently_pushed: 3}", []),
     ],
 )
 def test_remarks(rules: str, remarks: list[str]) -> None:

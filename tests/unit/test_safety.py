@@ -8,11 +8,11 @@ import pytest
 from regsweep import safety
 
 if TYPE_CHECKING:
-    from regsweep.library import Marks
+    from regsweep.safety import Totals
 
 HEALTHY = {
     "database_in_use": False,
-    "delete_untagged": True,
+    "mode": "untagged",
     "keep_count": 0,
     "newer_than_tags_count": 2,
     "blob_count": 100,
@@ -21,11 +21,11 @@ HEALTHY = {
 }
 
 
-def marks(**changes: object) -> "Marks":
-    return cast("Marks", SimpleNamespace(**{**HEALTHY, **changes}))
+def marks(**changes: object) -> "Totals":
+    return cast("Totals", SimpleNamespace(**{**HEALTHY, **changes}))
 
 
-def guards(subject: "Marks", max_removed_share: float | None = None) -> list[str]:
+def guards(subject: "Totals", max_removed_share: float | None = None) -> list[str]:
     return [refusal.guard for refusal in safety.check(subject, max_removed_share=max_removed_share)]
 
 
@@ -46,7 +46,7 @@ def test_a_metadata_database_is_refused() -> None:
     [
         ({"newer_than_tags_count": 3}, ["newer-than-tags"]),
         ({"newer_than_tags_count": 2}, []),
-        ({"newer_than_tags_count": 3, "delete_untagged": False}, []),
+        ({"newer_than_tags_count": 3, "mode": "plain"}, []),
         ({"newer_than_tags_count": 3, "keep_count": 1}, []),
     ],
 )
@@ -78,3 +78,10 @@ def test_an_override_switches_off_just_one_guard_and_is_still_told() -> None:
 def test_every_guard_is_named_in_the_list_of_guards() -> None:
     subject = marks(database_in_use=True, newer_than_tags_count=3, marked_count=0)
     assert tuple(guards(subject, max_removed_share=0.0)) == safety.GUARDS
+
+
+def test_a_policy_that_empties_a_repository_is_refused() -> None:
+    assert guards(marks(mode="policy", emptied_repositories=lambda: ["a", "b"])) == ["all-tags"]
+    assert guards(marks(mode="policy", emptied_repositories=list)) == []
+    # Who names a repository means it.
+    assert guards(marks(mode="named", emptied_repositories=lambda: ["a"])) == []

@@ -62,6 +62,34 @@ class Comparison:
             self._core_alone(case, root, delete_untagged=delete_untagged)
         self._in_turn(case, self._references, self._reference_runs, flags, config, prepare)
 
+    def cycle(self, root: Path) -> None:
+        """A plan beside the bare scan and mark; setting aside and undoing beside the renames that it takes at least."""
+        config = stores.write_config(root, self._work / "config.yml")
+        plan = self._work / "plan.csv"
+        candidates = stores.write_candidates(root, self._work / "candidates", delete_untagged=True)
+        planning = contenders.step(
+            "regsweep plan",
+            *("plan", str(root), "--delete-untagged", "--min-age", "0"),
+            *("--output", str(plan), "--max-removed-share", "1"),
+        )
+        scanning = contenders.regsweep()
+        for _ in range(self._runs):
+            self._record("plan", scanning, scanning.words(("-d", "-m", "-q"), config))
+            self._record("plan", planning, list(planning.command))
+        for _ in range(self._runs):
+            if self._minimal is not None:
+                for case, mode in (("set aside", "aside"), ("undo", "back")):
+                    mover = contenders.minimal(self._minimal, mode, root, candidates)
+                    self._record(case, mover, list(mover.command))
+            # A plan is applied once.
+            measure.run(list(planning.command), {})
+            run_id = plan.read_text().partition("# id: ")[2].partition("\n")[0]
+            for case, step in (
+                ("set aside", contenders.step("regsweep apply", "apply", str(plan))),
+                ("undo", contenders.step("regsweep undo", "undo", str(root), run_id)),
+            ):
+                self._record(case, step, list(step.command))
+
     def sweep(self, contender: Contender, root: Path) -> None:
         """One real sweep; the store is another one afterwards."""
         config = stores.write_config(root, self._work / "config.yml")

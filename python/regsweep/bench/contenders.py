@@ -32,11 +32,20 @@ class Contender:
         return [*self.command, *flags, str(config)] if self.takes_flags else list(self.command)
 
 
-def regsweep() -> Contender:
+def program() -> tuple[str, ...]:
     """The installed regsweep, as a whole process: interpreter start and imports count."""
     script = Path(sys.executable).with_name("regsweep")
-    command = (str(script),) if script.exists() else (sys.executable, "-m", "regsweep")
-    return Contender("regsweep", (*command, "garbage-collect"))
+    return (str(script),) if script.exists() else (sys.executable, "-m", "regsweep")
+
+
+def regsweep() -> Contender:
+    """The drop-in."""
+    return Contender("regsweep", (*program(), "garbage-collect"))
+
+
+def step(name: str, *words: str) -> Contender:
+    """A step of the cycle: ``plan``, ``apply``, ``undo``."""
+    return Contender(name, (*program(), *words), takes_flags=False)
 
 
 def reference(name: str, program: str) -> Contender | None:
@@ -58,6 +67,9 @@ def build_minimal(directory: Path) -> Path | None:
 
 
 def minimal(program: Path, mode: str, root: Path, candidates: Path, threads: int | None = None) -> Contender:
-    """The minimal program on a store, as many threads as cores by default; ``mode`` is ``scan`` or ``unlink``."""
+    """The minimal program on a store, as many threads as cores by default.
+
+    ``mode`` is ``scan``, ``unlink``, ``aside`` (moves blobs away) or ``back`` (and back again).
+    """
     words = (str(program), mode, str(root), str(threads or os.cpu_count() or 2), str(candidates))
     return Contender("minimal", words, takes_flags=False)

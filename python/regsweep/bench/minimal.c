@@ -266,6 +266,44 @@ static int unlink_prefix(long prefix) {
     return 1;
 }
 
+static int aside_handles[PREFIXES];
+
+/* Into a directory for each prefix beside the registry, or back again, never over anything. */
+static int move_prefix(long prefix, int back) {
+    char path[HEX + 8], name[HEX + 1] = {0};
+    if (prefix >= PREFIXES)
+        return 0;
+    for (long i = candidate_starts[prefix]; i < candidate_starts[prefix + 1]; i++) {
+        memcpy(name, candidates + i * LINE, HEX);
+        candidate(i, path);
+        int failed = back
+            ? renameat2(aside_handles[prefix], name, prefix_handles[prefix], path, RENAME_NOREPLACE)
+            : renameat2(prefix_handles[prefix], path, aside_handles[prefix], name, RENAME_NOREPLACE);
+        if (failed)
+            die(path);
+    }
+    return 1;
+}
+
+static int set_aside_prefix(long prefix) {
+    return move_prefix(prefix, 0);
+}
+
+static int bring_back_prefix(long prefix) {
+    return move_prefix(prefix, 1);
+}
+
+static void open_aside(const char *root) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/.minimal", root);
+    mkdir(path, 0777);
+    for (int prefix = 0; prefix < PREFIXES; prefix++) {
+        snprintf(path, sizeof path, "%s/.minimal/%02x", root, prefix);
+        mkdir(path, 0777);
+        aside_handles[prefix] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+}
+
 static void *work(void *with) {
     while ((*(int (**)(long))with)(next_item++))
         ;
@@ -305,7 +343,7 @@ static void load_candidates(const char *path) {
 int main(int count, char **arguments) {
     char path[4096];
     if (count < 4) {
-        fprintf(stderr, "usage: minimal scan|unlink ROOT THREADS [CANDIDATES]\n");
+        fprintf(stderr, "usage: minimal scan|unlink|aside|back ROOT THREADS [CANDIDATES]\n");
         return 2;
     }
     int threads = atoi(arguments[3]);
@@ -318,6 +356,11 @@ int main(int count, char **arguments) {
         load_candidates(arguments[4]);
     if (strcmp(arguments[1], "unlink") == 0) {
         in_threads(threads, unlink_prefix);
+        return 0;
+    }
+    if (strcmp(arguments[1], "aside") == 0 || strcmp(arguments[1], "back") == 0) {
+        open_aside(arguments[2]);
+        in_threads(threads, arguments[1][0] == 'a' ? set_aside_prefix : bring_back_prefix);
         return 0;
     }
     snprintf(path, sizeof path, "%s/docker/registry/v2/repositories", arguments[2]);

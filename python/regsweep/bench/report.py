@@ -38,7 +38,10 @@ def table(series: list[Series]) -> str:
         "| case | contender | runs | wall, s | to regsweep | spread | processor, s | peak, MB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    own = {one.case: one.wall_seconds for one in series if one.contender == "regsweep"}
+    own: dict[str, float] = {}
+    for one in series:
+        if one.contender.startswith("regsweep") and "alone" not in one.contender:
+            own.setdefault(one.case, one.wall_seconds)
     for one in series:
         ratio = f"{one.wall_seconds / own[one.case]:.2f}" if one.case in own else "-"
         peak = f"{one.peak_bytes / 1e6:.0f}" if one.peak_bytes else "-"

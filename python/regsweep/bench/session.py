@@ -60,20 +60,20 @@ class Session:
         """What was measured."""
         return self._comparison.series
 
-    def run(self, *, image_gib: int | None, blocks: int, cold: bool, untagged: bool, sweeps: int) -> None:
+    def run(self, *, image_gib: int | None, blocks: int, cold: bool, untagged: bool, cycle: bool, sweeps: int) -> None:
         """Makes the store and runs all cases, ``sweeps`` real ones of everyone."""
         if cold and not measure.can_drop_caches():
             self._log("dropping caches needs root: runs on a cold cache are left out")
             cold = False
         try:
             if image_gib is None:
-                self._dry_runs(self._work / "store", cold=cold, untagged=untagged)
+                self._dry_runs(self._work / "store", cold=cold, untagged=untagged, cycle=cycle)
             else:
-                self._run_in_image(image_gib, blocks, cold=cold, untagged=untagged, sweeps=sweeps)
+                self._run_in_image(image_gib, blocks, cold=cold, untagged=untagged, cycle=cycle, sweeps=sweeps)
         finally:
             shutil.rmtree(self._work, ignore_errors=True)
 
-    def _dry_runs(self, root: Path, *, cold: bool, untagged: bool) -> None:
+    def _dry_runs(self, root: Path, *, cold: bool, untagged: bool, cycle: bool) -> None:
         begin = time.perf_counter()
         self.made = stores.generate(root, self._shape)
         self._log(f"made {self.made['blobs']:,} blobs in {time.perf_counter() - begin:.0f} s")
@@ -82,12 +82,16 @@ class Session:
             self._comparison.dry_runs(root, delete_untagged=True)
         if cold:
             self._comparison.dry_runs(root, cold=True)
+        if cycle:
+            self._comparison.cycle(root)
 
-    def _run_in_image(self, size_gib: int, blocks: int, *, cold: bool, untagged: bool, sweeps: int) -> None:
+    def _run_in_image(
+        self, size_gib: int, blocks: int, *, cold: bool, untagged: bool, cycle: bool, sweeps: int
+    ) -> None:
         image = stores.Image(self._work / "image", size_gib=size_gib, blocks=blocks)
         point = self._work / "mounted"
         with stores.mounted(image.path, point):
-            self._dry_runs(point / "store", cold=cold, untagged=untagged)
+            self._dry_runs(point / "store", cold=cold, untagged=untagged, cycle=cycle)
             candidates = stores.write_candidates(point / "store", self._work / "candidates")
         everyone = [contenders.regsweep(), *self._references]
         if self._minimal is not None:

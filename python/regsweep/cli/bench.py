@@ -92,6 +92,7 @@ def _command() -> str:
 @click.option("--image-blocks", type=click.Choice(["1024", "4096"]), default="4096", help="The image's block size.")
 @click.option("--cold", is_flag=True, help="Dry runs on a cold cache, too (needs root).")
 @click.option("--untagged/--no-untagged", default=True, help="Dry runs with -m, too.")
+@click.option("--cycle", is_flag=True, help="Planning, setting aside and undoing, too.")
 @click.option("--sweep", is_flag=True, help="Real sweeps, each on a copy of the image (needs --image-gib).")
 @click.option("--sweep-runs", type=click.IntRange(1), default=1, show_default=True, help="Real sweeps of everyone.")
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Runs of regsweep and minimal.")
@@ -108,6 +109,7 @@ def run(
     image_blocks: str,
     cold: bool,
     untagged: bool,
+    cycle: bool,
     sweep: bool,
     sweep_runs: int,
     runs: int,
@@ -139,7 +141,9 @@ def run(
         signal.signal(ending, signal.default_int_handler)
     sweeps = sweep_runs if sweep else 0
     try:
-        session.run(image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, sweeps=sweeps)
+        session.run(
+            image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, cycle=cycle, sweeps=sweeps
+        )
     except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         raise click.ClickException(str(error)) from error
     finally:

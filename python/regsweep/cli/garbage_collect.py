@@ -12,8 +12,8 @@ import sys
 import time
 
 from regsweep import config, exit_codes, library, safety
-from regsweep.cli import arguments, progress, summary, terminal
-from regsweep.errors import ConfigurationError, DriverError, LoggingError, RegsweepError, StorageError
+from regsweep.cli import arguments, progress, summary
+from regsweep.errors import ConfigurationError, DriverError, LockedError, LoggingError, RegsweepError, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
     from regsweep.cli.arguments import Options
     from regsweep.cli.json_report import JsonReport
+    from regsweep.errors import Refusal
+    from regsweep.lock import StoreLock
 
 _STDOUT = 1
+# Names in a storage can be anything; what would command the terminal is shown instead.
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -47,6 +51,7 @@ class _Run:
         self._progress = progress.ProgressLine(sys.stderr)
         self._report: JsonReport | None = None
         self._removal_started = False
+        self._lock: StoreLock | None = None
 
     def run(self) -> int:
         try:
@@ -66,9 +71,12 @@ class _Run:
                 "operation": getattr(error, "operation", ""),
                 "key": getattr(error, "key", ""),
             }
-            return self._end_report("failed", exit_codes.FAILED, error=details)
+            code = exit_codes.REFUSED if isinstance(error, LockedError) else exit_codes.FAILED
+            return self._end_report("failed", code, error=details)
         finally:
             self._abandon_report()
+            if self._lock is not None:
+                self._lock.release()
 
     def _collect(self) -> int:
         options = self._options
@@ -80,6 +88,7 @@ class _Run:
         keep = self._read_keep_list()
         store = library.open_config(registry, jobs=options.jobs)
         self._begin_report(registry.path, store.root, keep, warnings)
+        self._take_lock(store.root)
 
         catalog = store.scan(progress=self._progress.start(progress.describe_scan))
         marks = catalog.mark(
@@ -98,6 +107,7 @@ class _Run:
             self._report_scan(self._report, catalog, marks, refusals)
         _say([summary.scan_line(store.root, catalog, marks)])
         _say(summary.findings(marks))
+        _say(summary.quarantine_warnings(marks, store.root))
         _say(summary.guard_lines(refusals))
         damaged = any(not damage.accepted for damage in marks.damaged) or any(image.counts for image in marks.broken)
 
@@ -106,6 +116,16 @@ class _Run:
             code = exit_codes.REFUSED if refused else exit_codes.DONE_WITH_DAMAGE if damaged else exit_codes.DONE
             return self._end_report("refused" if refused else "dry-run", code)
         return self._remove(marks, damaged=damaged)
+
+    def _take_lock(self, root: str) -> None:
+        """Where plans were ever applied, one may be on its way just now. (Elsewhere nothing is left in the storage.)"""
+        if self._options.dry_run or not os.path.lexists(f"{root}/.regsweep"):
+            return
+        from regsweep.journal import Journal
+        from regsweep.lock import StoreLock
+
+        self._lock = StoreLock(Journal(root), "garbage-collect")
+        self._lock.acquire()
 
     def _read_keep_list(self) -> list[str]:
         if self._options.keep_list is None:
@@ -172,7 +192,7 @@ class _Run:
             raise self._report_failed(error) from error
 
     def _report_scan(
-        self, report: JsonReport, catalog: library.Catalog, marks: library.Marks, refusals: Iterable[safety.Refusal]
+        self, report: JsonReport, catalog: library.Catalog, marks: library.Marks, refusals: Iterable[Refusal]
     ) -> None:
         try:
             report.scanned(catalog, marks, refusals)
@@ -244,7 +264,7 @@ def _say(lines: Iterable[str]) -> None:
     """Writes lines to stderr. A stderr that cannot be written to must not stop a removal half-way."""
     try:
         for line in lines:
-            sys.stderr.write(f"{terminal.visible(line)}\n")
+            sys.stderr.write(f"{line.translate(_VISIBLE)}\n")
         sys.stderr.flush()
     except OSError:
         pass

@@ -10,10 +10,25 @@ from regsweep import _core
 
 # Command to the module and the name in it that holds the click command.
 _LAZY_COMMANDS = {
-    "bench": ("regsweep.cli.bench", "bench"),
-    "du": ("regsweep.cli.du", "du"),
-    "policy": ("regsweep.cli.policy", "policy"),
-    "why": ("regsweep.cli.why", "why"),
+    name: (f"regsweep.cli.{name}", name)
+    for name in (
+        "apply",
+        "bench",
+        "confirm",
+        "du",
+        "empty",
+        "plan",
+        "policy",
+        "pulls",
+        "purge",
+        "report",
+        "rm",
+        "run",
+        "runs",
+        "undo",
+        "uploads",
+        "why",
+    )
 }
 
 

@@ -7,17 +7,18 @@ short. The file appears under its name by a rename, complete or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import json
-
-from regsweep.cli.result_file import ResultFile
+import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, BinaryIO
 
+    from regsweep.errors import Refusal
     from regsweep.library import Catalog, Marks, Removed
-    from regsweep.safety import Refusal
 
 SCHEMA = "regsweep.garbage-collect/1"
 # Items a write: few system calls, and little memory at a million blobs.
@@ -37,8 +38,23 @@ class JsonReport:
     """
 
     def __init__(self, target: str) -> None:
-        self._file = ResultFile(target)
+        self._target = target
+        self._temporary: str | None = None
+        self._file = self._open()
         self._started = False
+
+    def _open(self) -> BinaryIO:
+        if self._target == "-":
+            return os.fdopen(1, "wb", closefd=False)
+        try:
+            mode = os.stat(self._target).st_mode  # noqa: PTH116 - pathlib costs start-up time
+        except FileNotFoundError:
+            mode = stat.S_IFREG
+        if not stat.S_ISREG(mode):
+            # A pipe or a device takes the text as it comes; a directory is an error here.
+            return open(self._target, "wb")  # noqa: PTH123
+        self._temporary = f"{self._target}.{os.getpid()}.tmp"
+        return open(self._temporary, "xb")  # noqa: PTH123
 
     def begin(self, members: Mapping[str, object], schema: str = SCHEMA) -> None:
         """Writes what is known before the storage is looked at."""
@@ -82,11 +98,21 @@ class JsonReport:
         """Writes the last members, and puts the file under its name."""
         self.members(members)
         self._file.write(b"\n}\n")
-        self._file.complete()
+        self._file.flush()
+        if self._temporary is not None:
+            os.fsync(self._file.fileno())
+        self._file.close()
+        if self._temporary is not None:
+            os.replace(self._temporary, self._target)  # noqa: PTH105
+            self._temporary = None
 
     def abandon(self) -> None:
         """Leaves no trace of an unfinished file."""
-        self._file.abandon()
+        with contextlib.suppress(OSError):  # what cannot be flushed is not wanted any more
+            self._file.close()
+        if self._temporary is not None:
+            os.unlink(self._temporary)  # noqa: PTH108
+            self._temporary = None
 
     def members(self, members: Mapping[str, object]) -> None:
         """Writes members, none of which is long."""

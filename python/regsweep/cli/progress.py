@@ -104,5 +104,18 @@ def describe_removal(total: int) -> Callable[[Progress, float], str]:
     return describe
 
 
+def describe_upload_removal(total: int) -> Callable[[Progress, float], str]:
+    """The line while stale uploads are removed, of which there are ``total``."""
+    return lambda progress, _: (
+        f"removing: {progress.removed} of {format_count(total, 'upload')}, {format_bytes(progress.freed_bytes)} freed"
+    )
+
+
+def describe_empty(progress: Progress, seconds: float) -> str:
+    """The line while empty directories are looked for, or removed."""
+    found = format_count(progress.removed, "empty directory", "empty directories")
+    return f"looking: {found}{_rate(progress.removed, seconds)}"
+
+
 def _rate(count: int, seconds: float) -> str:
     return f", {count / seconds:.0f}/s" if seconds >= 1 else ""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from regsweep.config import RegistryConfig
+    from regsweep.errors import Refusal
     from regsweep.library import BrokenImage, Catalog, Damage, Marks, Note, Removed
-    from regsweep.safety import Refusal
 
 # Enough to see what is going on. A store can have a hundred thousand of each.
 _MAX_NAMED = 100
@@ -99,6 +99,15 @@ def limited(lines: Iterable[str], count: int, what: str, limit: int = _MAX_NAMED
         yield line
     if count > limit:
         yield f"and {count - limit} more {what} (--json names all)"
+
+
+def quarantine_warnings(marks: Marks, root: str) -> Iterator[str]:
+    """What lies in quarantines and is needed."""
+    if marks.quarantined_live_count:
+        yield (
+            f"warning: {format_count(marks.quarantined_live_count, 'live blob')} in quarantine, so that pulls may "
+            f"fail: bring back what is needed with 'regsweep confirm {root}'"
+        )
 
 
 def guard_lines(refusals: Iterable[Refusal]) -> Iterator[str]:

@@ -1,18 +1,19 @@
 """What a policy says of each tag of a repository, and which rule says so.
 
-Keep beats delete: a tag that one keep rule matches stays, whatever the delete rules say. What no delete rule matches
-stays, too. A condition whose answer is not known (an image without a creation time, a tag that may have been pulled
-before the log begins) is decided for keeping: it holds in a keep rule and does not in a delete rule.
+Rules are asked about each tag by itself or, where the policy decides by image, about all tags of a digest together,
+which then get one answer. Keep beats delete: what one keep rule matches stays, whatever the delete rules say. What no
+delete rule matches stays, too. A condition whose answer is not known (an image without a creation time, a tag that may
+have been pulled before the log begins) is decided for keeping: it holds in a keep rule and does not in a delete rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from regsweep.errors import UnitError
 from regsweep.policy import versions
-from regsweep.policy.grammar import DeleteRule, KeepRule, RepositoryPolicy
+from regsweep.policy.rules import DeleteRule, KeepRule, RepositoryPolicy, TagRule
 from regsweep.units import format_duration, parse_duration
 
 # 1981. Reproducible builds write the beginning of their epoch, 1970 or ZIP's 1980: not when the image was made.
@@ -66,6 +67,27 @@ class Decision:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Image:
+    """Tags that are decided on together: one, or all that a digest has in the repository.
+
+    It was pushed and pulled when the last of them was. What its config says is the same for all of them.
+    """
+
+    tags: tuple[Tag, ...]
+    names: tuple[str, ...]
+    pushed: float
+    pulled: float | None
+
+    @property
+    def created(self) -> float | None:
+        return self.tags[0].known_creation
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.tags[0].labels
+
+
 def decide(policy: RepositoryPolicy | None, tags: Sequence[Tag], moment: Moment, min_age: float) -> list[Decision]:
     """Decides on all tags of one repository, in their order.
 
@@ -77,138 +99,162 @@ def decide(policy: RepositoryPolicy | None, tags: Sequence[Tag], moment: Moment,
     """
     if policy is None:
         return [Decision(tag, True, "", "no policy matches the repository") for tag in tags]
+    images = _images(tags, together=policy.decide_by == "image")
     kept: dict[str, tuple[str, str]] = {}
     for rule in policy.keep:
-        for tag, reason in _kept_by(rule, tags, moment):
-            kept.setdefault(tag.name, (rule.name, reason))
+        for image, reason in _kept_by(rule, images, moment):
+            for name in image.names:
+                kept.setdefault(name, (rule.name, reason))
+    verdicts = _verdicts(policy.delete, images, moment, min_age)
     return [
-        Decision(tag, True, *kept[tag.name]) if tag.name in kept else _deleted_by(policy.delete, tag, moment, min_age)
-        for tag in tags
+        Decision(tag, True, *kept[tag.name]) if tag.name in kept else Decision(tag, *verdicts[tag.name]) for tag in tags
     ]
 
 
-def _kept_by(rule: KeepRule, tags: Sequence[Tag], moment: Moment) -> list[tuple[Tag, str]]:
-    """The tags that a keep rule keeps, with the reason: first the conditions, then the counts of what is left."""
-    left = [tag for tag in tags if all(condition(tag) for condition in _keep_conditions(rule, moment))]
-    reasons = _condition_reasons(rule)
+def _images(tags: Sequence[Tag], *, together: bool) -> list[_Image]:
+    groups: dict[str, list[Tag]] = {}
+    for tag in tags:
+        groups.setdefault(tag.digest if together else tag.name, []).append(tag)
+    return [
+        _Image(
+            tags=tuple(group),
+            names=tuple(tag.name for tag in group),
+            pushed=max(tag.pushed for tag in group),
+            pulled=max((tag.pulled for tag in group if tag.pulled is not None), default=None),
+        )
+        for group in groups.values()
+    ]
+
+
+def _kept_by(rule: KeepRule, images: Sequence[_Image], moment: Moment) -> list[tuple[_Image, str]]:
+    """The images that a keep rule keeps, with the reason: first the conditions, then the counts of what is left."""
+    matched = _matching((image, _keep_conditions(rule, image, moment)) for image in images)
+    left = [image for image, _ in matched]
+    counts = []
     if rule.semver is not None:
         left = _newest_versions(left, rule.semver, rule.per)
-        reasons.append(f"newest {rule.semver} versions" + (f" of each {rule.per}" if rule.per else ""))
-    orders: list[tuple[int | None, str, Callable[[Tag], float | None]]] = [
-        (rule.most_recently_pushed, "pushed", lambda tag: tag.pushed),
-        (rule.most_recently_created, "created", lambda tag: tag.known_creation),
-        (rule.most_recently_pulled, "pulled", lambda tag: tag.pulled or 0.0),
+        counts.append(f"newest {rule.semver} versions" + (f" of each {rule.per}" if rule.per else ""))
+    orders: list[tuple[int | None, str, Callable[[_Image], float | None]]] = [
+        (rule.most_recently_pushed, "pushed", lambda image: image.pushed),
+        (rule.most_recently_created, "created", lambda image: image.created),
+        (rule.most_recently_pulled, "pulled", lambda image: image.pulled or 0.0),
     ]
     for count, verb, time in orders:
         if count is not None:
             left = _latest(left, count, time)
-            reasons.append(f"{count} most recently {verb}")
-    return [(tag, ", ".join(reasons)) for tag in left]
+            counts.append(f"{count} most recently {verb}")
+    kept = {image.names for image in left}
+    return [(image, ", ".join([*reasons, *counts])) for image, reasons in matched if image.names in kept]
 
 
-def _keep_conditions(rule: KeepRule, moment: Moment) -> list[Callable[[Tag], bool]]:
-    conditions: list[Callable[[Tag], bool]] = []
+def _matching(asked: Iterable[tuple[_Image, Iterable[str | None]]]) -> list[tuple[_Image, list[str]]]:
+    """The images for which all conditions hold, with these in words. A condition that does not hold is ``None``."""
+    matched = []
+    for image, conditions in asked:
+        reasons = []
+        for reason in conditions:
+            if reason is None:
+                break
+            reasons.append(reason)
+        else:
+            matched.append((image, reasons))
+    return matched
+
+
+def _tag_conditions(rule: TagRule, image: _Image) -> Iterator[str | None]:
     if rule.tags is not None:
-        matches = rule.tags
-        conditions.append(lambda tag: matches(tag.name))
+        yield "tags match" if rule.tags(*image.names) else None
     if rule.labels:
-        conditions.append(lambda tag: _labels_match(rule.labels, tag))
-    if rule.pushed_within is not None:
-        earliest_push = moment.now - rule.pushed_within
-        conditions.append(lambda tag: tag.pushed >= earliest_push)
-    if rule.created_within is not None:
-        earliest_creation = moment.now - rule.created_within
-        conditions.append(lambda tag: tag.known_creation is None or tag.known_creation >= earliest_creation)
-    if rule.pulled_within is not None:
-        conditions.append(lambda tag: not _unpulled_for(rule.pulled_within or 0.0, tag, moment))
-    return conditions
+        yield "labels match" if _labels_match(rule.labels, image) else None
 
 
-def _condition_reasons(rule: KeepRule) -> list[str]:
-    reasons = ["tags match"] if rule.tags is not None else []
-    reasons += ["labels match"] if rule.labels else []
-    for verb, seconds in (
-        ("pushed", rule.pushed_within),
-        ("created", rule.created_within),
-        ("pulled", rule.pulled_within),
-    ):
-        reasons += [f"{verb} within {format_duration(seconds)}"] if seconds is not None else []
-    return reasons
+def _keep_conditions(rule: KeepRule, image: _Image, moment: Moment) -> Iterator[str | None]:
+    yield from _tag_conditions(rule, image)
+    if (within := rule.pushed_within) is not None:
+        yield f"pushed within {format_duration(within)}" if image.pushed >= moment.now - within else None
+    if (within := rule.created_within) is not None:
+        lately = image.created is None or image.created >= moment.now - within
+        yield f"created within {format_duration(within)}" if lately else None
+    if (within := rule.pulled_within) is not None:
+        yield None if _unpulled_for(within, image, moment) else f"pulled within {format_duration(within)}"
 
 
-def _latest(tags: Sequence[Tag], count: int, time: Callable[[Tag], float | None]) -> list[Tag]:
+def _delete_conditions(rule: DeleteRule, image: _Image, moment: Moment) -> Iterator[str | None]:
+    yield from _tag_conditions(rule, image)
+    if (age := rule.older_than) is not None:
+        yield f"pushed {format_duration(moment.now - image.pushed)} ago" if image.pushed <= moment.now - age else None
+    if (age := rule.created_older_than) is not None:
+        if (created := image.created) is None or created > moment.now - age:
+            yield None
+        else:
+            yield f"created {format_duration(moment.now - created)} ago"
+    if (within := rule.not_pulled_within) is not None:
+        yield f"not pulled within {format_duration(within)}" if _unpulled_for(within, image, moment) else None
+    if (label := rule.expires_after_label) is not None:
+        lifetime = _lifetime(image.labels.get(label))
+        passed = lifetime is not None and image.pushed <= moment.now - lifetime
+        yield f"{label}={image.labels[label]} has passed" if passed else None
+
+
+def _latest(images: Sequence[_Image], count: int, time: Callable[[_Image], float | None]) -> list[_Image]:
     """The latest so many; all others of the same time as the last of them, for nothing says which of those to take;
     and all whose time is not known.
     """
-    times = sorted((known for tag in tags if (known := time(tag)) is not None), reverse=True)
+    times = sorted((known for image in images if (known := time(image)) is not None), reverse=True)
     last = times[min(count, len(times)) - 1] if times else 0.0
-    return [tag for tag in tags if (known := time(tag)) is None or known >= last]
+    return [image for image in images if (known := time(image)) is None or known >= last]
 
 
-def _newest_versions(tags: Iterable[Tag], count: int, per: str | None) -> list[Tag]:
-    """Tags of the newest so many versions; ``1.2`` and ``1.2.0`` are one version."""
-    parsed = [(version, tag) for tag in tags if (version := versions.parse(tag.name)) is not None]
+def _newest_versions(images: Iterable[_Image], count: int, per: str | None) -> list[_Image]:
+    """Images with a tag of the newest so many versions; ``1.2`` and ``1.2.0`` are one version."""
+    parsed = [
+        (image, {version for name in image.names if (version := versions.parse(name)) is not None}) for image in images
+    ]
     newest: dict[tuple[int, ...], list[object]] = {}
-    for version in sorted({version for version, _ in parsed}, reverse=True):
+    for version in sorted({version for _, found in parsed for version in found}, reverse=True):
         of_series = newest.setdefault(versions.series(version, per), [])
         if len(of_series) < count:
             of_series.append(version)
-    return [tag for version, tag in parsed if version in newest[versions.series(version, per)]]
+    return [
+        image for image, found in parsed if any(version in newest[versions.series(version, per)] for version in found)
+    ]
 
 
-def _deleted_by(rules: Sequence[DeleteRule], tag: Tag, moment: Moment, min_age: float) -> Decision:
+def _verdicts(
+    rules: Sequence[DeleteRule], images: Sequence[_Image], moment: Moment, min_age: float
+) -> dict[str, tuple[bool, str, str]]:
+    """For each tag, by the first rule that deletes it: whether it stays all the same, the rule, and why."""
+    spared: dict[str, tuple[bool, str, str]] = {}
+    found: dict[str, tuple[bool, str, str]] = {}
     for rule in rules:
-        reasons = _delete_reasons(rule, tag, moment)
-        if reasons is None:
-            continue
-        if tag.pushed > moment.now - min_age:
-            return Decision(tag, True, rule.name, f"younger than the minimum age of {format_duration(min_age)}")
-        return Decision(tag, False, rule.name, ", ".join(reasons))
-    return Decision(tag, True, "", "no rule matches")
+        matched = _matching((image, _delete_conditions(rule, image, moment)) for image in images)
+        newest: set[tuple[str, ...]] = set()
+        if (count := rule.except_most_recently_pushed) is not None:
+            newest = {image.names for image in _latest([image for image, _ in matched], count, lambda one: one.pushed)}
+        for image, reasons in matched:
+            if image.names in newest:
+                verdict, verdicts = (True, rule.name, f"{count} most recently pushed of those that match"), spared
+            elif image.pushed > moment.now - min_age:
+                reason = f"younger than the minimum age of {format_duration(min_age)}"
+                verdict, verdicts = (True, rule.name, reason), found
+            else:
+                verdict, verdicts = (False, rule.name, ", ".join(reasons)), found
+            for name in image.names:
+                verdicts.setdefault(name, verdict)
+    nothing = (True, "", "no rule matches")
+    return {name: found.get(name) or spared.get(name) or nothing for image in images for name in image.names}
 
 
-def _delete_reasons(rule: DeleteRule, tag: Tag, moment: Moment) -> list[str] | None:
-    """Why a rule deletes a tag; ``None`` where it does not."""
-    reasons = []
-    if rule.tags is not None:
-        if not rule.tags(tag.name):
-            return None
-        reasons.append("tags match")
-    if rule.labels:
-        if not _labels_match(rule.labels, tag):
-            return None
-        reasons.append("labels match")
-    if rule.older_than is not None:
-        if tag.pushed > moment.now - rule.older_than:
-            return None
-        reasons.append(f"pushed {format_duration(moment.now - tag.pushed)} ago")
-    if rule.created_older_than is not None:
-        created = tag.known_creation
-        if created is None or created > moment.now - rule.created_older_than:
-            return None
-        reasons.append(f"created {format_duration(moment.now - created)} ago")
-    if rule.not_pulled_within is not None:
-        if not _unpulled_for(rule.not_pulled_within, tag, moment):
-            return None
-        reasons.append(f"not pulled within {format_duration(rule.not_pulled_within)}")
-    if rule.expires_after_label is not None:
-        lifetime = _lifetime(tag.labels.get(rule.expires_after_label))
-        if lifetime is None or tag.pushed > moment.now - lifetime:
-            return None
-        reasons.append(f"{rule.expires_after_label}={tag.labels[rule.expires_after_label]} has passed")
-    return reasons
+def _labels_match(wanted: Mapping[str, Callable[[str], bool]], image: _Image) -> bool:
+    return all(label in image.labels and matches(image.labels[label]) for label, matches in wanted.items())
 
 
-def _labels_match(wanted: Mapping[str, Callable[[str], bool]], tag: Tag) -> bool:
-    return all(label in tag.labels and matches(tag.labels[label]) for label, matches in wanted.items())
-
-
-def _unpulled_for(seconds: float, tag: Tag, moment: Moment) -> bool:
-    """Whether it is known that a tag was not pulled for that long, and is there for that long."""
+def _unpulled_for(seconds: float, image: _Image, moment: Moment) -> bool:
+    """Whether it is known that an image was not pulled for that long, and is there for that long."""
     earliest = moment.now - seconds
-    if moment.pulls_since is None or moment.pulls_since > earliest or tag.pushed > earliest:
+    if moment.pulls_since is None or moment.pulls_since > earliest or image.pushed > earliest:
         return False
-    return tag.pulled is None or tag.pulled < earliest
+    return image.pulled is None or image.pulled < earliest
 
 
 def _lifetime(text: str | None) -> float | None:

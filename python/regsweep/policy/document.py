@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from regsweep import _core, go_yaml
+from regsweep.yaml_tree import PLAIN, AliasLoopError, TooManyNodesError, Walk, pairs
 
 if TYPE_CHECKING:
-    from regsweep.go_yaml import YamlNode
+    from regsweep.yaml_tree import YamlNode
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -46,7 +47,7 @@ def read(text: bytes) -> Document:
     """Reads the first document of a text; its value is ``None`` where there is none.
 
     Raises:
-        DocumentError: it is not YAML, has a key twice, or is nested too deeply.
+        DocumentError: it is not YAML, has a key twice, is too large, or is nested too deeply.
     """
     try:
         root = _core.compose_yaml(text)
@@ -57,6 +58,10 @@ def read(text: bytes) -> Document:
     if root is not None:
         try:
             document.value = _Reader(document.lines).value(root, ())
+        except TooManyNodesError as error:
+            raise DocumentError(error.line + 1, "the document is too large, or its aliases make it so") from error
+        except AliasLoopError as error:
+            raise DocumentError(error.line + 1, "an alias is inside of what it stands for") from error
         except RecursionError as error:
             raise DocumentError(0, "nested too deeply") from error
     return document
@@ -65,31 +70,24 @@ def read(text: bytes) -> Document:
 class _Reader:
     def __init__(self, lines: dict[Path, int]) -> None:
         self._lines = lines
-        self._count = 0
-        self._open: set[int] = set()
+        self._walk = Walk(_MAX_NODES)
 
     def value(self, node: YamlNode, path: Path) -> Any:
         kind, line, tag, content = node
-        self._count += 1
-        if self._count > _MAX_NODES:
-            raise DocumentError(line + 1, "the document is too large, or its aliases make it so")
-        self._lines.setdefault(path, line + 1)
-        if kind == "scalar":
-            return _scalar(content) if tag == go_yaml.PLAIN else content
-        if id(node) in self._open:
-            raise DocumentError(line + 1, "an alias is inside of what it stands for")
-        self._open.add(id(node))
+        self._walk.enter(node)
         try:
+            self._lines.setdefault(path, line + 1)
+            if kind == "scalar":
+                return _scalar(content) if tag == PLAIN else content
             if kind == "sequence":
                 return [self.value(child, (*path, index)) for index, child in enumerate(content)]
-            return self._mapping(content, path)
+            return self._mapping(node, path)
         finally:
-            self._open.discard(id(node))
+            self._walk.leave(node)
 
-    def _mapping(self, content: list[YamlNode], path: Path) -> dict[str, Any]:
+    def _mapping(self, node: YamlNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
-        children = iter(content)
-        for key_node, value_node in zip(children, children, strict=True):
+        for key_node, value_node in pairs(node):
             kind, line, _, key = key_node
             if kind != "scalar":
                 raise DocumentError(line + 1, "a key has to be text")

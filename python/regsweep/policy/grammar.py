@@ -9,11 +9,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -22,115 +22,12 @@ from regsweep.errors import PolicyError, UnitError
 from regsweep.policy import document, patterns
 from regsweep.policy.document import Document
 from regsweep.policy.patterns import Matcher, PatternError
+from regsweep.policy.rules import DeleteRule, KeepRule, Policy, RepositoryPolicy, UntaggedRule
 from regsweep.units import parse_duration
 
 DEFAULT_MIN_AGE_SECONDS = 24 * 3600.0
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class KeepRule:
-    """Which tags stay: those that match every condition that is given, and of these as many as the counts say.
-
-    Times are seconds before the moment of the decision. ``name`` says where the rule stands (``ci: keep[2]``).
-    """
-
-    name: str
-    line: int
-    tags: Matcher | None = None
-    labels: Mapping[str, Matcher] = field(default_factory=dict)
-    pushed_within: float | None = None
-    created_within: float | None = None
-    pulled_within: float | None = None
-    most_recently_pushed: int | None = None
-    most_recently_created: int | None = None
-    most_recently_pulled: int | None = None
-    semver: int | None = None
-    per: Literal["major", "minor"] | None = None
-
-
-@dataclass(frozen=True)
-class DeleteRule:
-    """Which tags may go: those for which every condition that is given holds. Times are in seconds."""
-
-    name: str
-    line: int
-    tags: Matcher | None = None
-    labels: Mapping[str, Matcher] = field(default_factory=dict)
-    older_than: float | None = None
-    created_older_than: float | None = None
-    not_pulled_within: float | None = None
-    expires_after_label: str | None = None
-
-
-@dataclass(frozen=True)
-class UntaggedRule:
-    """Which manifests that no tag reaches go: those pushed longer ago (seconds), but for the newest so many."""
-
-    name: str
-    line: int
-    older_than: float
-    keep: int = 0
-
-
-@dataclass(frozen=True)
-class RepositoryPolicy:
-    """The rules for the repositories that it matches. Without ``untagged`` untagged manifests stay."""
-
-    name: str
-    line: int
-    matches: Matcher
-    keep: tuple[KeepRule, ...] = ()
-    delete: tuple[DeleteRule, ...] = ()
-    untagged: UntaggedRule | None = None
-    referrers: Literal["follow", "keep", "delete-orphans"] = "follow"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """A whole policy.
-
-    Attributes:
-        path: the file.
-        sha256: of the file's bytes, in hex: plans carry it.
-        min_age: seconds; nothing younger goes.
-        policies: in order; for a repository the first that matches counts.
-        protect: the files that name what always stays, as paths.
-    """
-
-    path: str
-    sha256: str
-    min_age: float
-    policies: tuple[RepositoryPolicy, ...]
-    protect: tuple[Path, ...] = ()
-
-    def for_repository(self, name: str) -> RepositoryPolicy | None:
-        """The policy that counts for a repository; ``None`` where none does, so that everything tagged stays."""
-        return next((policy for policy in self.policies if policy.matches(name)), None)
-
-    @property
-    def needs_configs(self) -> bool:
-        """Whether a rule asks for something that only the config of an image says."""
-        return any(
-            rule.labels or rule.created_within is not None or rule.most_recently_created is not None
-            for policy in self.policies
-            for rule in policy.keep
-        ) or any(
-            rule.labels or rule.created_older_than is not None or rule.expires_after_label is not None
-            for policy in self.policies
-            for rule in policy.delete
-        )
-
-    @property
-    def needs_pulls(self) -> tuple[KeepRule | DeleteRule, ...]:
-        """The rules that ask when a tag was last pulled."""
-        keep = [rule for policy in self.policies for rule in policy.keep]
-        delete = [rule for policy in self.policies for rule in policy.delete]
-        return (
-            *(rule for rule in keep if rule.pulled_within is not None or rule.most_recently_pulled is not None),
-            *(rule for rule in delete if rule.not_pulled_within is not None),
-        )
 
 
 def load(path: str | Path) -> Policy:
@@ -190,9 +87,9 @@ class _Builder:
         policies = tuple(
             self._repository_policy(policy, ("policies", index)) for index, policy in enumerate(value["policies"])
         )
-        names = [policy.name for policy in policies]
+        names = Counter(policy.name for policy in policies)
         for policy in policies:
-            if names.count(policy.name) > 1:
+            if names[policy.name] > 1:
                 self.problems.append((policy.line, f"there is more than one policy called {policy.name!r}"))
         return Policy(
             path=path,
@@ -211,6 +108,7 @@ class _Builder:
             name=name,
             line=self._document.line(path),
             matches=self._compile(patterns.repositories, value["repositories"], (*path, "repositories")),
+            decide_by=value.get("decide_by", "tag"),
             keep=tuple(
                 self._keep(rule, f"{name}: keep[{index}]", (*path, "keep", index))
                 for index, rule in enumerate(value.get("keep", ()))
@@ -227,10 +125,7 @@ class _Builder:
 
     def _keep(self, value: dict[str, Any], name: str, path: document.Path) -> KeepRule:
         return KeepRule(
-            name=name,
-            line=self._document.line(path),
-            tags=self._tags(value, path),
-            labels=self._labels(value, path),
+            **self._tag_rule(value, name, path),
             pushed_within=self._duration(value, (*path, "pushed_within")),
             created_within=self._duration(value, (*path, "created_within")),
             pulled_within=self._duration(value, (*path, "pulled_within")),
@@ -243,29 +138,28 @@ class _Builder:
 
     def _delete(self, value: dict[str, Any], name: str, path: document.Path) -> DeleteRule:
         return DeleteRule(
-            name=name,
-            line=self._document.line(path),
-            tags=self._tags(value, path),
-            labels=self._labels(value, path),
+            **self._tag_rule(value, name, path),
             older_than=self._duration(value, (*path, "older_than")),
             created_older_than=self._duration(value, (*path, "created_older_than")),
             not_pulled_within=self._duration(value, (*path, "not_pulled_within")),
             expires_after_label=value.get("expires_after_label"),
+            except_most_recently_pushed=value.get("except_most_recently_pushed"),
         )
 
     def _untagged(self, value: dict[str, Any], name: str, path: document.Path) -> UntaggedRule:
         older_than = self._duration(value, (*path, "older_than"))
         return UntaggedRule(name, self._document.line(path), older_than or 0.0, value.get("keep", 0))
 
-    def _tags(self, value: dict[str, Any], path: document.Path) -> Matcher | None:
-        if "tags" not in value:
-            return None
-        return self._compile(patterns.tags, value["tags"], (*path, "tags"))
-
-    def _labels(self, value: dict[str, Any], path: document.Path) -> dict[str, Matcher]:
-        wanted = value.get("labels", {})
+    def _tag_rule(self, value: dict[str, Any], name: str, path: document.Path) -> dict[str, Any]:
+        """What keep and delete rules share."""
         return {
-            label: self._compile(patterns.value, pattern, (*path, "labels", label)) for label, pattern in wanted.items()
+            "name": name,
+            "line": self._document.line(path),
+            "tags": self._compile(patterns.tags, value["tags"], (*path, "tags")) if "tags" in value else None,
+            "labels": {
+                label: self._compile(patterns.value, pattern, (*path, "labels", label))
+                for label, pattern in value.get("labels", {}).items()
+            },
         }
 
     def _compile(self, compiler: Callable[[_T], Matcher], wanted: _T, path: document.Path) -> Matcher:
@@ -273,7 +167,7 @@ class _Builder:
             return compiler(wanted)
         except PatternError as error:
             self.problems.append((self._document.line(path), str(error)))
-            return lambda _: False
+            return lambda *_: False
 
     def _duration(self, value: dict[str, Any], path: document.Path) -> float | None:
         text = value.get(str(path[-1]))
@@ -292,10 +186,10 @@ def _explain(error: ValidationError, found: Document) -> tuple[int, str]:
     # The library's types allow for schemas that are booleans; in ours these are what the keyword says.
     instance: Any = error.instance
     rule: Any = error.validator_value
-    schema: Any = error.schema
+    section: Any = error.schema
     match error.validator:
         case "additionalProperties":
-            known = list(schema["properties"])
+            known = list(section["properties"])
             unknown = [key for key in instance if key not in known]
             line = found.line((*path, unknown[0]))
             return line, "; ".join(_unknown(key, known, where) for key in unknown)

@@ -1,14 +1,19 @@
 """Patterns of repository names, tags and label values.
 
 Globs are those of the peers (doublestar): ``*`` and ``?`` stay within a path component, ``**`` spans any number of
-them, ``[a-z]`` and ``{a,b}`` choose. A tag's pattern may be a regular expression after ``re:``. Each has to match the
-whole text, and upper and lower case are different.
+them, ``[a-z]`` and ``{a,b}`` choose. A pattern of a repository or a tag may be a regular expression after ``re:``. Each
+has to match the whole text, and upper and lower case are different. ``a & b`` matches where both do, and what a pattern
+after ``!`` matches is left out.
+
+Where tags of one image are decided on together, a pattern matches the image that has a tag that it matches: ``a* & b*``
+one with a tag for each of the two, and ``!a*`` leaves out one with any such tag.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from wcmatch import fnmatch, glob
 
@@ -16,8 +21,17 @@ _REPOSITORY_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.CASE | glob.FORCEUNIX | gl
 _TEXT_FLAGS = fnmatch.BRACE | fnmatch.CASE | fnmatch.FORCEUNIX | fnmatch.DOTMATCH
 _REGEX = "re:"
 _EXCLUDE = "!"
+# Neither tags nor repository names have spaces, so that no pattern has a use for this.
+_AND = " & "
 
-Matcher = Callable[[str], bool]
+_Part = Callable[[str], bool]
+
+
+class Matcher(Protocol):
+    """Whether a name matches; of several names, which belong to one image, whether the image does."""
+
+    def __call__(self, *names: str) -> bool:
+        """True where it does."""
 
 
 class PatternError(ValueError):
@@ -30,22 +44,16 @@ def repositories(patterns: Sequence[str]) -> Matcher:
     Raises:
         PatternError: a pattern is malformed, or all of them exclude.
     """
-    wanted = [pattern for pattern in patterns if not pattern.startswith(_EXCLUDE)]
-    unwanted = [pattern.removeprefix(_EXCLUDE) for pattern in patterns if pattern.startswith(_EXCLUDE)]
-    if not wanted:
-        raise PatternError("all patterns exclude: give one that includes, such as '**'")
-    includes = _any([_compile_repository(pattern) for pattern in wanted])
-    excludes = _any([_compile_repository(pattern) for pattern in unwanted])
-    return lambda name: includes(name) and not excludes(name)
+    return _matcher(patterns, _compile_repository, everything="**")
 
 
 def tags(patterns: Sequence[str]) -> Matcher:
-    """Whether one of the patterns matches a tag.
+    """Whether one of the patterns matches a tag, or one of an image's tags, and none of those after ``!`` does.
 
     Raises:
-        PatternError: a pattern is malformed.
+        PatternError: a pattern is malformed, or all of them exclude.
     """
-    return _any([_compile_text(pattern) for pattern in patterns])
+    return _matcher(patterns, _compile_text, everything="*")
 
 
 def value(pattern: str) -> Matcher:
@@ -54,14 +62,27 @@ def value(pattern: str) -> Matcher:
     Raises:
         PatternError: the pattern is malformed.
     """
-    return _compile_text(pattern, regex=False)
+    matches = _compile_glob(pattern)
+    return lambda *names: any(matches(name) for name in names)
 
 
-def _any(matchers: list[Matcher]) -> Matcher:
-    return lambda text: any(matches(text) for matches in matchers)
+def _matcher(patterns: Sequence[str], compile_part: Callable[[str], _Part], everything: str) -> Matcher:
+    wanted = [pattern for pattern in patterns if not pattern.startswith(_EXCLUDE)]
+    unwanted = [pattern.removeprefix(_EXCLUDE) for pattern in patterns if pattern.startswith(_EXCLUDE)]
+    if not wanted:
+        raise PatternError(f"all patterns exclude: give one that includes, such as {everything!r}")
+    includes = [[compile_part(part) for part in pattern.split(_AND)] for pattern in wanted]
+    excludes = [[compile_part(part) for part in pattern.split(_AND)] for pattern in unwanted]
+    return lambda *names: _one_matches(includes, names) and not _one_matches(excludes, names)
 
 
-def _compile_repository(pattern: str) -> Matcher:
+def _one_matches(patterns: list[list[_Part]], names: Sequence[str]) -> bool:
+    return any(all(any(matches(name) for name in names) for matches in parts) for parts in patterns)
+
+
+def _compile_repository(pattern: str) -> _Part:
+    if pattern.startswith(_REGEX):
+        return _compile_regex(pattern)
     _check(pattern)
     if pattern.startswith("/") or pattern.endswith("/") or "//" in pattern:
         raise PatternError(f"{pattern!r} matches no repository: names have no leading, trailing or double '/'")
@@ -69,16 +90,22 @@ def _compile_repository(pattern: str) -> Matcher:
     return lambda name: bool(compiled.match(name))
 
 
-def _compile_text(pattern: str, *, regex: bool = True) -> Matcher:
-    if regex and pattern.startswith(_REGEX):
-        try:
-            expression = re.compile(pattern.removeprefix(_REGEX))
-        except re.error as error:
-            raise PatternError(f"{pattern!r} is not a regular expression: {error}") from error
-        return lambda text: expression.fullmatch(text) is not None
+def _compile_text(pattern: str) -> _Part:
+    return _compile_regex(pattern) if pattern.startswith(_REGEX) else _compile_glob(pattern)
+
+
+def _compile_glob(pattern: str) -> _Part:
     _check(pattern)
     compiled = fnmatch.compile(pattern, flags=_TEXT_FLAGS)
     return lambda text: bool(compiled.match(text))
+
+
+def _compile_regex(pattern: str) -> _Part:
+    try:
+        expression = re.compile(pattern.removeprefix(_REGEX))
+    except re.error as error:
+        raise PatternError(f"{pattern!r} is not a regular expression: {error}") from error
+    return lambda text: expression.fullmatch(text) is not None
 
 
 def _check(pattern: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from regsweep.policy.grammar import KeepRule, Policy, RepositoryPolicy
+from regsweep.policy.rules import KeepRule, Policy, RepositoryPolicy
 
 # A name that no person gives, to see whether a pattern matches anything at all.
 _ANY_TAG = "0a9f3c7e5b1d"
@@ -45,8 +45,14 @@ def _of_repository_policy(policy: RepositoryPolicy) -> Iterator[Remark]:
         yield Remark(policy.line, f"{policy.name!r} has keep rules and no delete rule: no tag goes")
     for rule in policy.delete:
         everything = rule.tags is None or rule.tags(_ANY_TAG)
-        timeless = (rule.older_than, rule.created_older_than, rule.not_pulled_within, rule.expires_after_label)
-        if everything and not rule.labels and not any(condition is not None for condition in timeless):
+        conditions = (
+            rule.older_than,
+            rule.created_older_than,
+            rule.not_pulled_within,
+            rule.expires_after_label,
+            rule.except_most_recently_pushed,
+        )
+        if everything and not rule.labels and all(condition is None for condition in conditions):
             kept = "that no keep rule matches" if policy.keep else "there is"
             yield Remark(rule.line, f"deletes every tag {kept} as soon as it reaches the minimum age")
         spares_latest = any(_keeps_whatever_its_age(keep, "latest") for keep in policy.keep)

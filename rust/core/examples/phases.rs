@@ -1,4 +1,7 @@
-//! Times the phases of a dry run on a store, with the peak of memory so far: `cargo run --release --example phases -- ROOT [-m] [JOBS]`.
+//! Times the phases of a dry run on a store, with the peak of memory so far.
+//!
+//! `cargo run --release --example phases -- ROOT [-m] [JOBS]`
+
 #![allow(clippy::print_stdout)]
 
 use std::sync::Arc;

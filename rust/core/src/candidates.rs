@@ -4,6 +4,7 @@
 //! system call of its own. What is left is sorted, and only that is looked at: one `statx` each, for its size and
 //! age. Kept are bare digests and sizes, forty bytes a candidate.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, Note};
@@ -14,7 +15,7 @@ use crate::live_set::{Flag, LiveSet};
 use crate::packed::PackedDigests;
 use crate::progress::Control;
 use crate::scan::{collect_listed, is_directory, stat_groups};
-use crate::store::{Entry, Key, List};
+use crate::store::{Entry, Key, List, Stat};
 
 /// The eligible blobs of one prefix.
 #[derive(Clone, Debug)]
@@ -25,6 +26,17 @@ pub struct PrefixBlobs {
     pub digests: PackedDigests,
     /// Their sizes in bytes, in the same order.
     pub sizes_bytes: Vec<u64>,
+    /// When they were written, in seconds since 1970, in the same order; empty where nobody asked for it.
+    pub modified: Vec<i64>,
+}
+
+/// What is asked for when candidates are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// What was written at this moment or later is not eligible.
+    pub(crate) cutoff: SystemTime,
+    /// Whether to note when the others were written.
+    pub(crate) with_times: bool,
 }
 
 /// All eligible blobs, and how many blobs there are.
@@ -40,12 +52,17 @@ impl PrefixBlobs {
     /// Keeps those for which `keep` holds, given their index and digest.
     fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
         let mut kept = Vec::with_capacity(self.sizes_bytes.len());
+        let mut kept_modified = Vec::with_capacity(self.modified.len());
         self.digests.retain(|index, digest| {
             let keeps = keep(index, digest);
-            kept.extend(keeps.then(|| self.sizes_bytes[index]));
+            if keeps {
+                kept.push(self.sizes_bytes[index]);
+                kept_modified.extend(self.modified.get(index));
+            }
             keeps
         });
         self.sizes_bytes = kept;
+        self.modified = kept_modified;
     }
 }
 
@@ -78,11 +95,25 @@ impl Blobs {
 
     /// Takes out what is live by now.
     pub(crate) fn spare_live(&mut self, live: &LiveSet) {
+        self.retain(|digest| !live.contains(digest));
+    }
+
+    /// Keeps those for which `keep` holds.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Digest) -> bool) {
         for blobs in &mut self.eligible {
-            blobs.retain(|_, digest| !live.contains(digest));
+            blobs.retain(|_, digest| keep(digest));
         }
         self.eligible.retain(|blobs| !blobs.digests.is_empty());
     }
+}
+
+/// What a look at all blobs has shown.
+pub(crate) struct Found {
+    pub(crate) blobs: Blobs,
+    /// Too young to be eligible: digest and size in bytes.
+    pub(crate) young: Vec<(Digest, u64)>,
+    /// Not live, and nothing but a directory.
+    pub(crate) dataless: BTreeSet<Digest>,
 }
 
 /// Blobs of a prefix between two reports of progress.
@@ -93,6 +124,26 @@ struct Dead {
     stored_count: usize,
     digests: Option<PackedDigests>,
     notes: Vec<Note>,
+}
+
+/// What a look at the candidates of one prefix has shown, in their order.
+struct LookedAt {
+    sizes_bytes: Vec<u64>,
+    modified: Vec<i64>,
+    /// The indexes of those that are not eligible after all.
+    spared: Vec<usize>,
+}
+
+impl LookedAt {
+    fn of(count: usize) -> Self {
+        Self { sizes_bytes: Vec::with_capacity(count), modified: Vec::new(), spared: Vec::new() }
+    }
+
+    fn add(&mut self, stat: Option<Stat>, spared: bool, with_times: bool) {
+        self.spared.extend(spared.then_some(self.sizes_bytes.len()));
+        self.sizes_bytes.push(stat.map_or(0, |stat| stat.size_bytes));
+        self.modified.extend(with_times.then(|| stat.map_or(0, |stat| stat.modified_seconds())));
+    }
 }
 
 /// The blob that an entry of a prefix directory is; what is none is noted.
@@ -114,15 +165,16 @@ pub(crate) fn blob_of(
 
 /// Lists all blobs and finds those that are not live. Live ones get the flag [`Flag::Stored`].
 ///
-/// What was written at the cutoff or later is not eligible either; it is returned beside the rest, with its size.
+/// What was written at the cutoff or later is not eligible either; it is returned beside the rest, with its size. So
+/// are blobs whose directories hold no data.
 pub(crate) fn find(
     store: &impl List,
     catalog: &Catalog,
     live: &LiveSet,
-    cutoff: SystemTime,
+    wanted: Wanted,
     notes: &mut Vec<Note>,
     control: &Control,
-) -> Result<(Blobs, Vec<(Digest, u64)>)> {
+) -> Result<Found> {
     let prefixes: Vec<(Algorithm, u8)> = catalog.prefixes.iter().copied().collect();
     let directories: Vec<Key> =
         prefixes.iter().map(|&(algorithm, prefix)| layout::blob_prefix(algorithm, prefix)).collect();
@@ -151,32 +203,31 @@ pub(crate) fn find(
             dead.push((prefix, key, digests));
         }
     }
-    let mut sizes_bytes: Vec<Vec<u64>> = dead.iter().map(|(.., digests)| Vec::with_capacity(digests.len())).collect();
-    let mut spared: Vec<Vec<usize>> = vec![Vec::new(); dead.len()];
-    let mut young = Vec::new();
+    let mut looked_at: Vec<LookedAt> = dead.iter().map(|(.., digests)| LookedAt::of(digests.len())).collect();
+    let (mut young, mut dataless) = (Vec::new(), BTreeSet::new());
     let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(_, key, digests)| (key.clone(), digests)).collect();
     stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
-        match stat {
+        let spared = match stat {
             None => {
                 blobs.stored_count -= 1;
-                notes.push(Note { key: layout::blob(&digest), reason: "a blob's directory without data" });
-                spared[index].push(sizes_bytes[index].len());
+                dataless.insert(digest);
+                true
             }
-            Some(stat) if stat.modified >= cutoff => {
+            Some(stat) if stat.modified >= wanted.cutoff => {
                 young.push((digest, stat.size_bytes));
-                spared[index].push(sizes_bytes[index].len());
+                true
             }
-            Some(_) => {}
-        }
-        sizes_bytes[index].push(stat.map_or(0, |stat| stat.size_bytes));
+            Some(_) => false,
+        };
+        looked_at[index].add(stat, spared, wanted.with_times);
     })?;
     drop(places);
-    for (((prefix, _, digests), sizes_bytes), spared) in dead.into_iter().zip(sizes_bytes).zip(spared) {
-        let mut eligible = PrefixBlobs { prefix, digests, sizes_bytes };
+    for ((prefix, _, digests), LookedAt { sizes_bytes, modified, spared }) in dead.into_iter().zip(looked_at) {
+        let mut eligible = PrefixBlobs { prefix, digests, sizes_bytes, modified };
         if !spared.is_empty() {
             eligible.retain(|index, _| spared.binary_search(&index).is_err());
         }
         blobs.eligible.extend((!eligible.digests.is_empty()).then_some(eligible));
     }
-    Ok((blobs, young))
+    Ok(Found { blobs, young, dataless })
 }

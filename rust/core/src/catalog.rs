@@ -7,9 +7,10 @@ use std::sync::{RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use crate::digest::{Algorithm, Digest};
-use crate::layout::distribution as layout;
+use crate::layout::{distribution as layout, quarantine};
 use crate::manifests::{ManifestId, Manifests};
-use crate::store::Key;
+use crate::packed::PackedDigests;
+use crate::store::{Group, Key};
 
 /// Something odd that was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +90,71 @@ impl Repository {
     }
 }
 
+/// A tag that a run has set aside.
+#[derive(Clone, Debug)]
+pub struct TagAside {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What it pointed to; nothing where its link cannot be understood.
+    pub target: Option<ManifestId>,
+    /// When its link was written; nothing where it has none.
+    pub modified: Option<SystemTime>,
+}
+
+/// What a run has set aside of one repository.
+#[derive(Clone, Debug, Default)]
+pub struct RepositoryAside {
+    /// Its path below `repositories/`.
+    pub name: Vec<u8>,
+    /// Its manifest links.
+    pub revisions: Vec<Revision>,
+    /// Its tags.
+    pub tags: Vec<TagAside>,
+    /// Entries of tags' histories, by tag.
+    pub history: Vec<(Vec<u8>, PackedDigests)>,
+    /// Its layer links, by algorithm.
+    pub layer_links: Vec<PackedDigests>,
+    /// Those of them that were written after the run began.
+    pub young_layer_links: Vec<Digest>,
+    /// Its aliasing layer links.
+    pub aliases: Vec<Alias>,
+}
+
+/// What a run has set aside, so that it can be brought back.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    /// The run's name.
+    pub run: Vec<u8>,
+    /// Where it lies.
+    pub tree: Key,
+    /// When the run began, by the store's own clock. A link that is written in place may be written through a handle
+    /// that was opened before the link was moved: one that is younger than this was pushed, and counts.
+    pub begun: SystemTime,
+    /// The blob prefixes that exist in there.
+    pub prefixes: BTreeSet<(Algorithm, u8)>,
+    /// Links, by repository.
+    pub repositories: Vec<RepositoryAside>,
+}
+
+impl Quarantine {
+    /// When the run began; nothing where that is not known any more.
+    pub fn begun(&self) -> Option<SystemTime> {
+        (self.begun != SystemTime::UNIX_EPOCH).then_some(self.begun)
+    }
+
+    /// Whether a link was written after the run began; also where nothing says when it was.
+    pub fn is_young(&self, modified: Option<SystemTime>) -> bool {
+        modified.is_none_or(|modified| modified >= self.begun)
+    }
+
+    /// Where blobs of one prefix lie in there.
+    pub(crate) fn blob_groups(&self, digests: &[Digest]) -> Vec<Group> {
+        let Some(first) = digests.first() else { return Vec::new() };
+        let directory = quarantine::aside(&self.tree, &layout::blob_prefix(first.algorithm(), first.prefix()));
+        Group::split(&directory, "", digests.iter().map(Digest::hex))
+    }
+}
+
 /// The result of a scan.
 #[derive(Debug)]
 pub struct Catalog {
@@ -96,6 +162,8 @@ pub struct Catalog {
     pub repositories: Vec<Repository>,
     /// The blob prefixes that exist.
     pub prefixes: BTreeSet<(Algorithm, u8)>,
+    /// What earlier runs have set aside and not yet removed.
+    pub quarantines: Vec<Quarantine>,
     /// What was odd.
     pub notes: Vec<Note>,
     /// A GitLab registry keeps its tags in a database.
@@ -112,6 +180,7 @@ impl Catalog {
         Self {
             repositories: Vec::new(),
             prefixes: BTreeSet::new(),
+            quarantines: Vec::new(),
             notes: Vec::new(),
             database_in_use: false,
             started,
@@ -130,6 +199,20 @@ impl Catalog {
     /// Lets `add` add manifests.
     pub(crate) fn grow<T>(&self, add: impl FnOnce(&mut Manifests) -> T) -> T {
         add(&mut self.manifests.write().expect("no thread panics while it adds manifests"))
+    }
+
+    /// All aliasing layer links, those that are set aside among them.
+    pub fn aliases(&self) -> impl Iterator<Item = &Alias> {
+        self.aliases_by_repository().map(|(_, alias)| alias)
+    }
+
+    /// All aliasing layer links with the index of their repository; none for those that are set aside.
+    pub(crate) fn aliases_by_repository(&self) -> impl Iterator<Item = (Option<usize>, &Alias)> {
+        let here = self.repositories.iter().enumerate();
+        let here =
+            here.flat_map(|(index, repository)| repository.aliases.iter().map(move |alias| (Some(index), alias)));
+        let aside = self.quarantines.iter().flat_map(|quarantine| &quarantine.repositories);
+        here.chain(aside.flat_map(|repository| &repository.aliases).map(|alias| (None, alias)))
     }
 
     /// How many tags there are.

@@ -82,24 +82,24 @@ pub(crate) fn is_there(manifests: &Manifests, id: ManifestId) -> bool {
 }
 
 /// What layer links stand for that hold another digest than they are named by.
-pub(crate) struct Aliases(HashMap<Digest, Vec<(usize, Digest)>>);
+///
+/// Each with the index of its repository; none for a link that is set aside, which counts all the same.
+pub(crate) struct Aliases(HashMap<Digest, Vec<(Option<usize>, Digest)>>);
 
 impl Aliases {
     /// Those of all repositories.
     pub(crate) fn of(catalog: &Catalog) -> Self {
-        let mut aliases: HashMap<Digest, Vec<(usize, Digest)>> = HashMap::new();
-        for (index, repository) in catalog.repositories.iter().enumerate() {
-            for alias in &repository.aliases {
-                if let Some(layer) = alias.layer {
-                    aliases.entry(layer).or_default().push((index, alias.target));
-                }
+        let mut aliases: HashMap<Digest, Vec<(Option<usize>, Digest)>> = HashMap::new();
+        for (repository, alias) in catalog.aliases_by_repository() {
+            if let Some(layer) = alias.layer {
+                aliases.entry(layer).or_default().push((repository, alias.target));
             }
         }
         Self(aliases)
     }
 
     /// What links of this name hold, with the index of each one's repository.
-    pub(crate) fn targets(&self, layer: &Digest) -> &[(usize, Digest)] {
+    pub(crate) fn targets(&self, layer: &Digest) -> &[(Option<usize>, Digest)] {
         // Asked for every layer, and hardly any registry has one.
         if self.0.is_empty() { &[] } else { self.0.get(layer).map_or(&[], Vec::as_slice) }
     }

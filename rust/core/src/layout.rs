@@ -1,3 +1,4 @@
 //! What keys mean. No I/O.
 
 pub mod distribution;
+pub mod quarantine;

@@ -2,12 +2,13 @@
 //!
 //! Pure: no Python, no terminal, no process exit. Progress, clock and cancellation are passed in.
 
-pub mod broken;
 pub mod candidates;
 pub mod catalog;
 pub mod digest;
+pub mod empty;
 pub mod error;
 mod graph;
+pub mod images;
 pub mod layout;
 pub mod lines;
 pub mod live_set;
@@ -16,11 +17,15 @@ pub mod manifests;
 pub mod mark;
 pub mod packed;
 mod parallel;
+pub mod plan;
 pub mod progress;
+pub mod quarantine;
 pub mod references;
 pub mod remove;
+pub mod rfc3339;
 pub mod scan;
 pub mod store;
 mod stored;
+pub mod uploads;
 pub mod usage;
 pub mod why;

@@ -11,9 +11,12 @@
 //!
 //! Liveness is global and by digest. Nothing here can remove anything: it takes stores that list and read.
 
+pub mod broken;
 mod closure;
 mod damage;
 mod layers;
+mod quarantined;
+pub mod release;
 mod roots;
 mod young;
 
@@ -21,22 +24,25 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::broken::{self, BrokenImage};
 use crate::candidates::{self, Blobs};
 use crate::catalog::{Catalog, Note, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
+use crate::layout::distribution as layout;
 use crate::live_set::{Batch, LiveSet};
 use crate::manifests::{ManifestId, Manifests, State};
 use crate::parallel::{cores, for_each};
 use crate::progress::Control;
 use crate::scan;
 use crate::store::{Key, List, Read};
+use broken::BrokenImage;
 
 pub(crate) use closure::Closure;
 pub use damage::Damage;
 pub use layers::LayerLinks;
 pub(crate) use layers::list_all as list_layer_links;
+pub(crate) use quarantined::{list_blobs as list_quarantined, young_layers as young_layers_aside};
+pub use release::Released;
 pub(crate) use roots::for_each as for_each_root;
 pub use roots::{Root, RootKind};
 
@@ -78,13 +84,33 @@ pub struct Options {
     pub keep: Vec<Keep>,
     /// Repositories whose damage keeps no more than what can be read of it.
     pub accept_damage: BTreeSet<Vec<u8>>,
+    /// Instead of the minimum age: what was written at this moment or later is too young. A plan carries it.
+    pub cutoff: Option<SystemTime>,
+    /// Tags and manifest links that are no roots, although everything else of their kind is.
+    pub released: Released,
+    /// Whether to note when eligible blobs were written, which takes eight bytes each.
+    pub with_times: bool,
 }
 
 impl Options {
     /// Files written at this moment or later are too young to touch.
     pub fn cutoff(&self, started: SystemTime) -> SystemTime {
-        started.checked_sub(self.min_age).unwrap_or(SystemTime::UNIX_EPOCH)
+        self.cutoff.unwrap_or_else(|| started.checked_sub(self.min_age).unwrap_or(SystemTime::UNIX_EPOCH))
     }
+
+    /// Whether manifest links are removed for any other reason than that their manifest is gone.
+    fn gives_up_manifests(&self) -> bool {
+        self.delete_untagged || !self.released.is_empty()
+    }
+}
+
+/// A tag that is to go, by its place in the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EligibleTag {
+    /// Index of the repository.
+    pub repository: usize,
+    /// Index of the tag in it.
+    pub tag: usize,
 }
 
 /// A manifest link that nothing keeps, by its place in the catalog.
@@ -109,6 +135,10 @@ pub struct Marks {
     pub marked_count: usize,
     /// The eligible blobs.
     pub blobs: Blobs,
+    /// The tags that are to go, in order.
+    pub tags: Vec<EligibleTag>,
+    /// The repositories that go as a whole, by index.
+    pub whole: BTreeSet<usize>,
     /// The eligible manifest links, in order.
     pub revisions: Vec<EligibleRevision>,
     /// The eligible layer links.
@@ -125,6 +155,8 @@ pub struct Marks {
     pub(crate) young_blobs: Vec<Digest>,
     /// Layer links, by index of the repository, that keep what nothing else does because they are young.
     pub(crate) young_layer_links: Vec<(usize, Digest)>,
+    /// Live blobs that lie in a quarantine only, by the index of that: what a confirmation brings back.
+    pub quarantined: Vec<(usize, Digest)>,
     closure: Closure,
 }
 
@@ -185,26 +217,33 @@ impl Marks {
 ///
 /// # Errors
 /// Any failure to list or read; a keep-list tag that the store does not have.
-pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options, control: &Control) -> Result<Marks> {
+pub fn mark(
+    store: &(impl List + Read),
+    catalog: Arc<Catalog>,
+    mut options: Options,
+    control: &Control,
+) -> Result<Marks> {
     let kept = resolve_keep(&catalog, &options.keep)?;
     let kept_ids: Vec<ManifestId> = catalog.grow(|manifests| {
         let ids = kept.iter().map(|digest| manifests.intern(digest, false)).collect();
-        scan::load(store, manifests, &catalog.prefixes, control).map(|()| ids)
+        scan::load(store, manifests, &catalog.prefixes, &catalog.quarantines, control).map(|()| ids)
     })?;
     let cutoff = options.cutoff(catalog.started);
     let mut notes = catalog.notes.clone();
     let manifests = catalog.manifests();
-    let mut closure = Closure::new(&catalog, &manifests);
+    let damage = damage::find(&catalog, &options.accept_damage);
+    // What is damaged keeps its tags, too.
+    options.released.spare(&damage.kept_whole);
+    let mut closure = Closure::new(&catalog, &manifests, &options.released);
     for id in kept_ids {
         closure.add_root(&manifests, id);
     }
-    let damage = damage::find(&catalog, &options.accept_damage);
     roots::for_each(&catalog, &options, &damage.kept_whole, |id, _| closure.add_root(&manifests, id));
     roots::note_untold(&catalog, &options, &mut notes);
-    // Without a minimum age the link's time is enough, which the scan has seen: it is written after the blob.
-    let look_at_blobs = options.delete_untagged && !options.min_age.is_zero();
     let mut young_blobs = Vec::new();
-    if look_at_blobs {
+    // Without a minimum age the link's time is enough, which the scan has seen: it is written after the blob.
+    let look_at_blobs = !options.min_age.is_zero() || options.cutoff.is_some();
+    if options.gives_up_manifests() && look_at_blobs {
         young_blobs = young::add_young_manifests(store, &catalog, cutoff, &mut closure, control)?;
     }
 
@@ -213,16 +252,22 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
         live.insert(digest);
     }
     layers::keep_all(store, &catalog, &damage.kept_whole, &live, control)?;
+    for (_, digest) in quarantined::young_layers(&catalog) {
+        live.insert(&digest);
+    }
     mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
     let reached = live.len();
+    let whole = options.released.whole(&catalog, cutoff, &kept, |id| closure.is_live(id));
     let mut young_layer_links = Vec::new();
-    let layer_links = layers::find(store, &catalog, cutoff, &live, &mut young_layer_links, control)?;
+    let layer_links = layers::find(store, &catalog, cutoff, &live, &whole, &mut young_layer_links, control)?;
     if live.len() > reached {
         mark_reached(&catalog, &manifests, &mut closure, &live, control)?;
     }
     let layer_links = layer_links.without_live(&live);
     drop(manifests);
-    let (mut blobs, young) = candidates::find(store, &catalog, &live, cutoff, &mut notes, control)?;
+    let wanted = candidates::Wanted { cutoff, with_times: options.with_times };
+    let candidates::Found { mut blobs, young, mut dataless } =
+        candidates::find(store, &catalog, &live, wanted, &mut notes, control)?;
     let layer_links = if young.is_empty() {
         layer_links
     } else {
@@ -230,12 +275,15 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
         blobs.spare_live(&live);
         layer_links.without_live(&live)
     };
-
     young_blobs.extend(young.iter().map(|(digest, _)| *digest));
 
     let manifests = catalog.manifests();
-    let revisions = eligible_revisions(&catalog, &closure, &mut notes);
+    let revisions = eligible_revisions(&catalog, &closure, &whole, &mut notes);
     let newer_than_tags = young::count_newer_than_tags(store, &catalog, &revisions, control)?;
+    let quarantined = quarantined::find_live(store, &catalog, &live, &mut dataless, control)?;
+    let reason = "a blob's directory without data";
+    notes.extend(dataless.iter().map(|digest| Note { key: layout::blob(digest), reason }));
+    let tags = options.released.tags(|id| closure.is_live(id));
     let broken = broken::find(&catalog, &manifests, &closure, &live)?;
     drop(manifests);
     notes.sort();
@@ -244,6 +292,8 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
         options,
         live,
         blobs,
+        tags,
+        whole,
         revisions,
         layer_links,
         damaged: damage.found,
@@ -252,6 +302,7 @@ pub fn mark(store: &(impl List + Read), catalog: Arc<Catalog>, options: Options,
         newer_than_tags,
         young_blobs,
         young_layer_links,
+        quarantined,
         closure,
         catalog,
     })
@@ -323,7 +374,7 @@ fn mark_leaves(manifests: &Manifests, closure: &Closure, live: &LiveSet, control
 fn mark_aliases(catalog: &Catalog, live: &LiveSet) {
     loop {
         let mut grown = false;
-        for alias in catalog.repositories.iter().flat_map(|repository| &repository.aliases) {
+        for alias in catalog.aliases() {
             if alias.layer.is_none_or(|layer| live.contains(&layer)) {
                 grown |= live.insert(&alias.target);
             }
@@ -334,7 +385,12 @@ fn mark_aliases(catalog: &Catalog, live: &LiveSet) {
     }
 }
 
-fn eligible_revisions(catalog: &Catalog, closure: &Closure, notes: &mut Vec<Note>) -> Vec<EligibleRevision> {
+fn eligible_revisions(
+    catalog: &Catalog,
+    closure: &Closure,
+    whole: &BTreeSet<usize>,
+    notes: &mut Vec<Note>,
+) -> Vec<EligibleRevision> {
     let manifests = catalog.manifests();
     let mut eligible = Vec::new();
     for (repository_index, repository) in catalog.repositories.iter().enumerate() {
@@ -343,7 +399,7 @@ fn eligible_revisions(catalog: &Catalog, closure: &Closure, notes: &mut Vec<Note
                 let key = repository.key("_manifests").join(manifests.digest(revision.manifest).to_string());
                 notes.push(Note { key, reason: "a manifest link whose manifest is gone" });
             }
-            if !closure.is_live(revision.manifest) {
+            if !closure.is_live(revision.manifest) || whole.contains(&repository_index) {
                 eligible.push(EligibleRevision { repository: repository_index, revision: index });
             }
         }

@@ -18,7 +18,7 @@ use crate::store::Key;
 /// Bytes of a chunk.
 const CHUNK: usize = 256 * 1024;
 /// Bytes of chunks kept in memory.
-const RESIDENT_LIMIT: usize = 24 * 1024 * 1024;
+const RESIDENT_LIMIT: usize = 12 * 1024 * 1024;
 
 /// Where the references of one manifest lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,7 +163,7 @@ mod tests {
     fn references_come_back_from_memory_and_from_the_spill() {
         let references = References::default();
         let mut writers = [Writer::default(), Writer::default()];
-        // Enough for both: about 27 MB in memory and some in the file.
+        // Enough for both: memory up to the limit, and some in the file.
         let all: Vec<Vec<Reference>> = (0..1000).map(|n| (n * 700..(n + 1) * 700).map(reference).collect()).collect();
         let spans: Vec<Span> =
             all.iter().enumerate().map(|(n, some)| references.append(&mut writers[n % 2], some)).collect();

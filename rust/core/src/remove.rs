@@ -1,7 +1,8 @@
-//! Removing what marking found eligible. The only place that asks a store to remove anything.
+//! Removing what marking found eligible, for good or into a quarantine. With `quarantine`, which brings back and purges,
+//! and `uploads`, the only place that asks a store to remove or move anything.
 //!
 //! ```text
-//! tag-history links → manifest links → layer links → blobs
+//! tags → tag-history links → manifest links → layer links → blobs
 //! ```
 //!
 //! Pointers go before what they point to, so that a run that ends anywhere leaves garbage and never a dangling
@@ -10,15 +11,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
+use crate::catalog::{Tag, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
-use crate::layout::distribution as layout;
+use crate::layout::{distribution as layout, quarantine};
 use crate::manifests::ManifestId;
 use crate::mark::Marks;
 use crate::progress::Control;
-use crate::scan::{collect, collect_listed};
-use crate::store::{Group, Holder, Key, List, Names, Removal, Remove};
+use crate::scan::{Link, collect, collect_listed, read_links, stat_all};
+use crate::store::{Group, Holder, Key, List, Names, Place, Read, Removal, Remove, Renamed, Renames};
 
 /// Something that should be gone and is not.
 #[derive(Debug)]
@@ -29,6 +33,12 @@ pub struct Failure {
     pub error: Error,
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { key: error.key().clone(), error }
+    }
+}
+
 /// What was really removed.
 #[derive(Debug, Default)]
 pub struct Removed {
@@ -36,6 +46,8 @@ pub struct Removed {
     pub blob_count: usize,
     /// Their sizes in bytes.
     pub blob_bytes: u64,
+    /// Tags.
+    pub tag_count: usize,
     /// Manifest links.
     pub manifest_count: usize,
     /// Layer links.
@@ -44,72 +56,56 @@ pub struct Removed {
     pub tag_history_link_count: usize,
     /// Eligible blobs that stayed because a pointer to them could not be removed.
     pub kept_behind_failures: usize,
+    /// Tags that were written to while they were on their way out, and stayed.
+    pub kept_tags: Vec<Key>,
     /// What could not be removed.
     pub failures: Vec<Failure>,
     /// Whether the run was asked to stop before it was through.
     pub interrupted: bool,
 }
 
+/// Where what is removed goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Destination<'a> {
+    /// Nowhere. Only tags, of which there may be some only where a tree is given, are set aside there: a tag's
+    /// directory cannot be looked at and removed at once.
+    Nowhere(Option<&'a Key>),
+    /// Into the tree of a run, from which it can be brought back.
+    Quarantine(&'a Key),
+}
+
 /// Removes everything eligible.
 ///
 /// # Errors
 /// [`Kind::Layout`], with nothing removed: the histories of tags, which are listed first, are not what they should be.
-pub fn remove_eligible(store: &(impl List + Remove), marks: &mut Marks, control: &Control) -> Result<Removed> {
-    let mut removed = Removed::default();
-    match remove_all(store, marks, control, &mut removed) {
+/// [`Kind::Argument`]: tags are to go, and the destination has no place for them.
+pub fn remove_eligible(
+    store: &(impl List + Read + Remove),
+    marks: &mut Marks,
+    destination: Destination<'_>,
+    control: &Control,
+) -> Result<Removed> {
+    let mut run = Run { store, destination, control, removed: Removed::default(), stuck: BTreeSet::new() };
+    let ended = run.remove_all(marks);
+    let mut removed = run.removed;
+    match ended {
         Ok(()) => {}
         Err(error) if error.kind() == Kind::Cancelled => removed.interrupted = true,
-        Err(error) if error.kind() == Kind::Layout => return Err(error),
-        Err(error) => removed.failures.push(Failure { key: error.key().clone(), error }),
+        Err(error) if matches!(error.kind(), Kind::Layout | Kind::Argument) => return Err(error),
+        Err(error) => removed.failures.push(error.into()),
     }
     removed.failures.sort_by(|one, other| one.key.cmp(&other.key));
     Ok(removed)
 }
 
-fn remove_all(store: &(impl List + Remove), marks: &mut Marks, control: &Control, removed: &mut Removed) -> Result<()> {
-    let mut stuck: BTreeSet<(usize, ManifestId)> = BTreeSet::new();
-    remove_history(store, marks, control, removed, &mut stuck)?;
-    remove_revisions(store, marks, control, removed, &mut stuck)?;
-    marks.keep_reachable(stuck.iter().map(|&(_, id)| id))?;
-    remove_layer_links(store, marks, control, removed)?;
-    marks.keep_aliases();
-    remove_blobs(store, marks, control, removed)
-}
-
-/// Removes groups, handing what happened to each file to `visit` in order.
-fn remove_groups(
-    store: &impl Remove,
-    groups: &[Group],
-    holder: Holder,
-    control: &Control,
-    removed: &mut Removed,
-    size: impl Fn(usize, usize) -> u64 + Sync,
-    mut visit: impl FnMut(&mut Removed, usize, usize, Outcome),
-) -> Result<()> {
-    let outcomes: Mutex<Vec<(usize, usize, Result<Removal>)>> = Mutex::default();
-    let ended = store.remove(groups, holder, control, &|group, index, outcome| {
-        if matches!(outcome, Ok(Removal::Removed | Removal::HolderStays(_))) {
-            Control::count(&control.counters.removed, 1);
-            control.counters.freed_bytes.fetch_add(size(group, index), std::sync::atomic::Ordering::Relaxed);
-        }
-        outcomes.lock().expect("no thread panics while it counts").push((group, index, outcome));
-    });
-    for (group, index, outcome) in outcomes.into_inner().expect("no thread panics while it counts") {
-        let outcome = match outcome {
-            Ok(Removal::Removed) => Outcome::Removed,
-            Ok(Removal::Absent) => Outcome::Absent,
-            Ok(Removal::HolderStays(error)) => {
-                removed.failures.push(Failure { key: error.key().clone(), error });
-                Outcome::Removed
-            }
-            Err(error) => {
-                removed.failures.push(Failure { key: groups[group].key(index), error });
-                Outcome::Failed
-            }
-        };
-        visit(removed, group, index, outcome);
-    }
-    ended
+/// One removal on its way.
+struct Run<'a, Store> {
+    store: &'a Store,
+    destination: Destination<'a>,
+    control: &'a Control,
+    removed: Removed,
+    /// Manifests whose pointers could not be removed, by the index of the repository.
+    stuck: BTreeSet<(usize, ManifestId)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,6 +113,328 @@ enum Outcome {
     Removed,
     Absent,
     Failed,
+}
+
+impl<Store: List + Read + Remove> Run<'_, Store> {
+    fn remove_all(&mut self, marks: &mut Marks) -> Result<()> {
+        let histories = self.find_histories(marks)?;
+        self.set_tags_aside(marks)?;
+        self.remove_histories(marks, &histories)?;
+        self.remove_revisions(marks)?;
+        marks.keep_reachable(self.stuck.iter().map(|&(_, id)| id))?;
+        self.remove_layer_links(marks)?;
+        marks.keep_aliases();
+        self.remove_blobs(marks)
+    }
+
+    /// Removes groups, handing what happened to each file to `visit`, some groups after the other.
+    fn remove_groups(
+        &mut self,
+        groups: &[Group],
+        holder: Holder,
+        size: impl Fn(usize, usize) -> u64 + Sync,
+        mut visit: impl FnMut(&mut Self, usize, usize, Outcome),
+    ) -> Result<()> {
+        let mut start = 0;
+        while start < groups.len() {
+            let mut end = start + 1;
+            let mut held = groups[start].names.len();
+            while end < groups.len() && held + groups[end].names.len() <= PORTION {
+                held += groups[end].names.len();
+                end += 1;
+            }
+            let some = &groups[start..end];
+            let size = |group: usize, index: usize| size(start + group, index);
+            self.remove_some(some, holder, size, |run, group, index, outcome| {
+                visit(run, start + group, index, outcome);
+            })?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn remove_some(
+        &mut self,
+        groups: &[Group],
+        holder: Holder,
+        size: impl Fn(usize, usize) -> u64 + Sync,
+        mut visit: impl FnMut(&mut Self, usize, usize, Outcome),
+    ) -> Result<()> {
+        let outcomes: Mutex<Vec<(usize, usize, Result<Removal>)>> = Mutex::default();
+        let note = |group: usize, index: usize, outcome: Result<Removal>| {
+            if matches!(outcome, Ok(Removal::Removed | Removal::HolderStays(_))) {
+                Control::count(&self.control.counters.removed, 1);
+                self.control.counters.freed_bytes.fetch_add(size(group, index), Ordering::Relaxed);
+            }
+            outcomes.lock().expect("no thread panics while it counts").push((group, index, outcome));
+        };
+        let ended = match self.destination {
+            Destination::Nowhere(_) => self.store.remove(groups, holder, self.control, &note),
+            Destination::Quarantine(tree) => {
+                let renames: Vec<Renames> = groups.iter().map(|group| set_aside(tree, group)).collect();
+                self.store.rename(&renames, self.control, &|group, index, outcome| {
+                    let key = || groups[group].key(index);
+                    note(group, index, outcome.and_then(|renamed| moved(renamed, key)));
+                })
+            }
+        };
+        for (group, index, outcome) in outcomes.into_inner().expect("no thread panics while it counts") {
+            let outcome = match outcome {
+                Ok(Removal::Removed) => Outcome::Removed,
+                Ok(Removal::Absent) => Outcome::Absent,
+                Ok(Removal::HolderStays(error)) => {
+                    self.removed.failures.push(error.into());
+                    Outcome::Removed
+                }
+                Err(error) => {
+                    self.removed.failures.push(Failure { key: groups[group].key(index), error });
+                    Outcome::Failed
+                }
+            };
+            visit(self, group, index, outcome);
+        }
+        ended
+    }
+
+    /// Moves the directories of tags away, each whole, and looks at what was moved. One that was written to meanwhile
+    /// goes back.
+    fn set_tags_aside(&mut self, marks: &Marks) -> Result<()> {
+        if marks.tags.is_empty() {
+            return Ok(());
+        }
+        let (Destination::Quarantine(tree) | Destination::Nowhere(Some(tree))) = self.destination else {
+            return Err(Error::new(
+                Kind::Argument,
+                "remove",
+                &Key::root(),
+                "tags are to go, and only a run can do that",
+            ));
+        };
+        for tags in marks.tags.chunk_by(|one, other| one.repository == other.repository) {
+            let index = tags[0].repository;
+            let repository = &marks.catalog.repositories[index];
+            let home = Place { directory: repository.key(layout::MANIFESTS).join(layout::TAGS), leaf: "" };
+            let away = Place { directory: quarantine::aside(tree, &home.directory), leaf: "" };
+            let wanted: Vec<WantedTag> = tags.iter().filter_map(|tag| WantedTag::find(marks, index, tag.tag)).collect();
+            let names: Names = wanted.iter().map(|tag| tag.name).collect();
+            let there = Renames { names, from: home.clone(), to: away.clone() };
+            let moved = self.rename(&there)?;
+            let mut back = Vec::new();
+            for (tag, outcome) in wanted.iter().zip(moved) {
+                match outcome {
+                    Some(Ok(Renamed::Moved)) if self.is_unchanged(&away.directory, tag)? => self.removed.tag_count += 1,
+                    Some(Ok(Renamed::Moved)) => back.push(tag),
+                    Some(Ok(Renamed::Absent)) | None => {}
+                    Some(Ok(Renamed::Occupied)) => self.fail_tag(index, tag, occupied(&home.key(tag.name))),
+                    Some(Err(error)) => self.fail_tag(index, tag, error),
+                }
+            }
+            let returning = Renames { names: back.iter().map(|tag| tag.name).collect(), from: away, to: home.clone() };
+            for (tag, outcome) in back.into_iter().zip(self.rename(&returning)?) {
+                // Where it was pushed anew meanwhile, the newer one counts.
+                self.removed.kept_tags.push(home.key(tag.name));
+                self.stuck.insert((index, tag.target));
+                if let Some(Err(error)) = outcome {
+                    self.removed.failures.push(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_tag(&mut self, repository: usize, tag: &WantedTag<'_>, error: Error) {
+        self.removed.failures.push(error.into());
+        self.stuck.insert((repository, tag.target));
+    }
+
+    fn rename(&self, renames: &Renames) -> Result<Vec<Option<Result<Renamed>>>> {
+        let outcomes: Mutex<Vec<Option<Result<Renamed>>>> =
+            Mutex::new((0..renames.names.len()).map(|_| None).collect());
+        self.store.rename(std::slice::from_ref(renames), self.control, &|_, index, outcome| {
+            outcomes.lock().expect("no thread panics while it counts")[index] = Some(outcome);
+        })?;
+        Ok(outcomes.into_inner().expect("no thread panics while it counts"))
+    }
+
+    /// Whether a tag that was moved away still points where it did, and was not written to in between. What cannot be
+    /// read may have been.
+    fn is_unchanged(&self, directory: &Key, tag: &WantedTag<'_>) -> Result<bool> {
+        let link = Group::split(directory, layout::CURRENT_LINK, [tag.name]);
+        let control = self.control;
+        control.check()?;
+        let (Ok(links), Ok(stats)) = (read_links(self.store, &link, control), stat_all(self.store, &link, control))
+        else {
+            return Ok(false);
+        };
+        let unwritten = stats.concat()[0].is_some_and(|stat| stat.modified == tag.written);
+        Ok(unwritten && links.concat()[0] == Link::Digest(tag.digest))
+    }
+
+    /// Entries of tags' histories that name eligible manifests of the same repository.
+    fn find_histories(&mut self, marks: &Marks) -> Result<Vec<History>> {
+        let manifests = marks.catalog.manifests();
+        let wanted: Vec<Wanted> = eligible(marks)
+            .into_iter()
+            .map(|(repository, ids)| (repository, ids.into_iter().map(|id| *manifests.digest(id)).collect()))
+            .collect();
+        match list_history(self.store, marks, &wanted, self.control) {
+            Ok(all) => return Ok(all),
+            Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Layout) => return Err(error),
+            Err(_) => {}
+        }
+        // Somewhere in there. One by one, so that it stops no more than its own repository.
+        let mut found = Vec::new();
+        for one in &wanted {
+            match list_history(self.store, marks, std::slice::from_ref(one), self.control) {
+                Ok(some) => found.extend(some),
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                Err(error) => {
+                    // What these tags have pointed to is unknown, so all of it stays.
+                    self.removed.failures.push(error.into());
+                    self.stuck.extend(one.1.iter().filter_map(|digest| Some((one.0, manifests.find(digest)?))));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn remove_histories(&mut self, marks: &Marks, found: &[History]) -> Result<()> {
+        let manifests = marks.catalog.manifests();
+        let groups: Vec<Group> = found.iter().map(|history| history.group.clone()).collect();
+        self.remove_groups(
+            &groups,
+            Holder::RemoveIfEmpty,
+            |_, _| 0,
+            |run, group, index, outcome| match outcome {
+                Outcome::Removed => run.removed.tag_history_link_count += 1,
+                Outcome::Absent => {}
+                Outcome::Failed => {
+                    let History { repository, digests, .. } = &found[group];
+                    run.stuck.extend(manifests.find(&digests[index]).map(|id| (*repository, id)));
+                }
+            },
+        )
+    }
+
+    fn remove_revisions(&mut self, marks: &Marks) -> Result<()> {
+        let catalog = &marks.catalog;
+        let manifests = catalog.manifests();
+        let mut groups = Vec::new();
+        let mut members: Vec<(usize, Vec<ManifestId>)> = Vec::new();
+        for (repository, ids) in eligible(marks) {
+            let revisions = catalog.repositories[repository].key(layout::MANIFESTS).join(layout::REVISIONS);
+            let ids: Vec<ManifestId> = ids.into_iter().filter(|&id| !self.stuck.contains(&(repository, id))).collect();
+            let algorithm = |id| manifests.digest(id).algorithm();
+            for ids in ids.chunk_by(|&one, &other| algorithm(one) == algorithm(other)) {
+                let directory = revisions.join(algorithm(ids[0]).name());
+                groups.push(link_group(directory, ids.iter().map(|&id| manifests.digest(id))));
+                members.push((repository, ids.to_vec()));
+            }
+        }
+        self.remove_groups(
+            &groups,
+            Holder::RemoveIfEmpty,
+            |_, _| 0,
+            |run, group, index, outcome| match outcome {
+                Outcome::Removed => run.removed.manifest_count += 1,
+                Outcome::Absent => {}
+                Outcome::Failed => {
+                    let (repository, ids) = &members[group];
+                    run.stuck.insert((*repository, ids[index]));
+                }
+            },
+        )
+    }
+
+    /// Only the `link` goes, as in 3.x: the directory is where the registry may be about to write the next one.
+    fn remove_layer_links(&mut self, marks: &Marks) -> Result<()> {
+        let mut groups = Vec::new();
+        let mut members: Vec<Vec<Digest>> = Vec::new();
+        let stuck: BTreeSet<usize> = self.stuck.iter().map(|&(repository, _)| repository).collect();
+        for links in &marks.layer_links.0 {
+            // Of a repository that goes as a whole and could not, the links that something needs stay.
+            let whole = links.whole && !stuck.contains(&links.repository);
+            let dead: Vec<Digest> =
+                links.digests.iter().filter(|digest| whole || !marks.live.contains(digest)).collect();
+            if !dead.is_empty() {
+                let directory = marks.layer_directory(links.repository, links.digests.algorithm());
+                groups.push(link_group(directory, &dead));
+                members.push(dead);
+            }
+        }
+        self.remove_groups(
+            &groups,
+            Holder::Keep,
+            |_, _| 0,
+            |run, group, index, outcome| match outcome {
+                Outcome::Removed => run.removed.layer_link_count += 1,
+                Outcome::Absent => {}
+                Outcome::Failed => {
+                    marks.live.insert(&members[group][index]);
+                }
+            },
+        )
+    }
+
+    fn remove_blobs(&mut self, marks: &Marks) -> Result<()> {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut sizes: Vec<Vec<u64>> = Vec::new();
+        let mut held = 0;
+        let mut prefixes = marks.blobs.eligible.iter().peekable();
+        while let Some(blobs) = prefixes.next() {
+            let mut names = Names::default();
+            let mut sizes_bytes = Vec::new();
+            for (digest, &size) in blobs.digests.iter().zip(&blobs.sizes_bytes) {
+                if marks.live.contains(&digest) {
+                    self.removed.kept_behind_failures += 1;
+                    continue;
+                }
+                names.push(digest.hex().as_ref());
+                sizes_bytes.push(size);
+            }
+            held += names.len();
+            let directory = layout::blob_prefix(blobs.digests.algorithm(), blobs.prefix);
+            groups.push(Group { directory, names, leaf: layout::DATA });
+            sizes.push(sizes_bytes);
+            if held >= PORTION || prefixes.peek().is_none() {
+                let size = |group: usize, index: usize| sizes[group][index];
+                self.remove_groups(&groups, Holder::RemoveIfEmpty, size, |run, group, index, outcome| {
+                    if outcome == Outcome::Removed {
+                        run.removed.blob_count += 1;
+                        run.removed.blob_bytes += size(group, index);
+                    }
+                })?;
+                groups.clear();
+                sizes.clear();
+                held = 0;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names whose fate is held at once: what can go wrong takes more room than a name.
+const PORTION: usize = 32 * 1024;
+
+/// From where it is to where a tree keeps it.
+fn set_aside(tree: &Key, group: &Group) -> Renames {
+    Renames {
+        names: group.names.clone(),
+        from: Place { directory: group.directory.clone(), leaf: group.leaf },
+        to: Place { directory: quarantine::place_of(tree, &group.directory), leaf: "" },
+    }
+}
+
+fn moved(renamed: Renamed, key: impl Fn() -> Key) -> Result<Removal> {
+    match renamed {
+        Renamed::Moved => Ok(Removal::Removed),
+        Renamed::Absent => Ok(Removal::Absent),
+        Renamed::Occupied => Err(occupied(&key())),
+    }
+}
+
+fn occupied(key: &Key) -> Error {
+    Error::new(Kind::Changed, "move", key, "the run has set something aside from here before")
 }
 
 /// One group of all links `<directory>/<hex>/link`, whatever their number: two threads in one directory only get
@@ -135,48 +453,22 @@ fn eligible(marks: &Marks) -> BTreeMap<usize, Vec<ManifestId>> {
     by_repository
 }
 
-/// Entries of tags' histories that name eligible manifests of the same repository.
-fn remove_history(
-    store: &(impl List + Remove),
-    marks: &Marks,
-    control: &Control,
-    removed: &mut Removed,
-    stuck: &mut BTreeSet<(usize, ManifestId)>,
-) -> Result<()> {
-    let manifests = marks.catalog.manifests();
-    let wanted: Vec<Wanted> = eligible(marks)
-        .into_iter()
-        .map(|(repository, ids)| (repository, ids.into_iter().map(|id| *manifests.digest(id)).collect()))
-        .collect();
-    let mut found = Vec::new();
-    match list_history(store, marks, &wanted, control) {
-        Ok(all) => found = all,
-        Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Layout) => return Err(error),
-        // Somewhere in there. One by one, so that it stops no more than its own repository.
-        Err(_) => {
-            for one in &wanted {
-                match list_history(store, marks, std::slice::from_ref(one), control) {
-                    Ok(some) => found.extend(some),
-                    Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-                    Err(error) => {
-                        // What these tags have pointed to is unknown, so all of it stays.
-                        removed.failures.push(Failure { key: error.key().clone(), error });
-                        stuck.extend(one.1.iter().filter_map(|digest| Some((one.0, manifests.find(digest)?))));
-                    }
-                }
-            }
-        }
+/// A tag that is to go, as it was when that was decided.
+struct WantedTag<'a> {
+    name: &'a [u8],
+    target: ManifestId,
+    digest: Digest,
+    written: SystemTime,
+}
+
+impl<'a> WantedTag<'a> {
+    fn find(marks: &'a Marks, repository: usize, index: usize) -> Option<Self> {
+        let tag = marks.catalog.repositories[repository].tags.as_ref()?.get(index)?;
+        let Target::Manifest(target) = tag.target else { return None };
+        let digest = *marks.catalog.manifests().digest(target);
+        let written = marks.options.released.of(repository)?.written(index)?;
+        Some(Self { name: &tag.name, target, digest, written })
     }
-    let groups: Vec<Group> = found.iter().map(|history| history.group.clone()).collect();
-    let count = |removed: &mut Removed, group: usize, index: usize, outcome| match outcome {
-        Outcome::Removed => removed.tag_history_link_count += 1,
-        Outcome::Absent => {}
-        Outcome::Failed => {
-            let History { repository, digests, .. } = &found[group];
-            stuck.extend(manifests.find(&digests[index]).map(|id| (*repository, id)));
-        }
-    };
-    remove_groups(store, &groups, Holder::RemoveIfEmpty, control, removed, |_, _| 0, count)
 }
 
 /// A repository by its index, and its eligible manifests.
@@ -192,10 +484,13 @@ struct History {
 fn list_history(store: &impl List, marks: &Marks, wanted: &[Wanted], control: &Control) -> Result<Vec<History>> {
     let mut owners: Vec<&Wanted> = Vec::new();
     let mut histories: Vec<Key> = Vec::new();
+    // A tag that goes takes its history with it.
+    let going: HashSet<(usize, usize)> = marks.tags.iter().map(|tag| (tag.repository, tag.tag)).collect();
     for one in wanted {
         let repository = &marks.catalog.repositories[one.0];
         let tags = repository.key(layout::MANIFESTS).join(layout::TAGS);
-        for tag in repository.tags.iter().flatten() {
+        let staying = |(index, _): &(usize, &Tag)| !going.contains(&(one.0, *index));
+        for (_, tag) in repository.tags.iter().flatten().enumerate().filter(staying) {
             owners.push(one);
             histories.push(tags.join(&tag.name).join(layout::HISTORY));
         }
@@ -224,98 +519,4 @@ fn list_history(store: &impl List, marks: &Marks, wanted: &[Wanted], control: &C
             digests,
         })
         .collect())
-}
-
-fn remove_revisions(
-    store: &impl Remove,
-    marks: &Marks,
-    control: &Control,
-    removed: &mut Removed,
-    stuck: &mut BTreeSet<(usize, ManifestId)>,
-) -> Result<()> {
-    let catalog = &marks.catalog;
-    let manifests = catalog.manifests();
-    let mut groups = Vec::new();
-    let mut members: Vec<(usize, Vec<ManifestId>)> = Vec::new();
-    for (repository, ids) in eligible(marks) {
-        let revisions = catalog.repositories[repository].key(layout::MANIFESTS).join(layout::REVISIONS);
-        let ids: Vec<ManifestId> = ids.into_iter().filter(|&id| !stuck.contains(&(repository, id))).collect();
-        for ids in ids.chunk_by(|&one, &other| manifests.digest(one).algorithm() == manifests.digest(other).algorithm())
-        {
-            let directory = revisions.join(manifests.digest(ids[0]).algorithm().name());
-            groups.push(link_group(directory, ids.iter().map(|&id| manifests.digest(id))));
-            members.push((repository, ids.to_vec()));
-        }
-    }
-    let count = |removed: &mut Removed, group: usize, index: usize, outcome| match outcome {
-        Outcome::Removed => removed.manifest_count += 1,
-        Outcome::Absent => {}
-        Outcome::Failed => {
-            let (repository, ids) = &members[group];
-            stuck.insert((*repository, ids[index]));
-        }
-    };
-    remove_groups(store, &groups, Holder::RemoveIfEmpty, control, removed, |_, _| 0, count)
-}
-
-/// Only the `link` goes, as in 3.x: the directory is where the registry may be about to write the next one.
-fn remove_layer_links(store: &impl Remove, marks: &Marks, control: &Control, removed: &mut Removed) -> Result<()> {
-    let mut groups = Vec::new();
-    let mut members: Vec<Vec<Digest>> = Vec::new();
-    for links in &marks.layer_links.0 {
-        let dead: Vec<Digest> = links.digests.iter().filter(|digest| !marks.live.contains(digest)).collect();
-        if !dead.is_empty() {
-            let directory = marks.layer_directory(links.repository, links.digests.algorithm());
-            groups.push(link_group(directory, &dead));
-            members.push(dead);
-        }
-    }
-    let count = |removed: &mut Removed, group: usize, index: usize, outcome| match outcome {
-        Outcome::Removed => removed.layer_link_count += 1,
-        Outcome::Absent => {}
-        Outcome::Failed => {
-            marks.live.insert(&members[group][index]);
-        }
-    };
-    remove_groups(store, &groups, Holder::Keep, control, removed, |_, _| 0, count)
-}
-
-/// Names held at once while blobs are removed.
-const PORTION: usize = 32 * 1024;
-
-fn remove_blobs(store: &impl Remove, marks: &Marks, control: &Control, removed: &mut Removed) -> Result<()> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut sizes: Vec<Vec<u64>> = Vec::new();
-    let mut held = 0;
-    let mut prefixes = marks.blobs.eligible.iter().peekable();
-    while let Some(blobs) = prefixes.next() {
-        let mut names = Names::default();
-        let mut sizes_bytes = Vec::new();
-        for (digest, &size) in blobs.digests.iter().zip(&blobs.sizes_bytes) {
-            if marks.live.contains(&digest) {
-                removed.kept_behind_failures += 1;
-                continue;
-            }
-            names.push(digest.hex().as_ref());
-            sizes_bytes.push(size);
-        }
-        held += names.len();
-        let directory = layout::blob_prefix(blobs.digests.algorithm(), blobs.prefix);
-        groups.push(Group { directory, names, leaf: layout::DATA });
-        sizes.push(sizes_bytes);
-        if held >= PORTION || prefixes.peek().is_none() {
-            let size = |group: usize, index: usize| sizes[group][index];
-            let count = |removed: &mut Removed, group: usize, index: usize, outcome| {
-                if outcome == Outcome::Removed {
-                    removed.blob_count += 1;
-                    removed.blob_bytes += size(group, index);
-                }
-            };
-            remove_groups(store, &groups, Holder::RemoveIfEmpty, control, removed, size, count)?;
-            groups.clear();
-            sizes.clear();
-            held = 0;
-        }
-    }
-    Ok(())
 }

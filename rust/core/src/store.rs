@@ -45,6 +45,39 @@ impl Key {
         Self(joined)
     }
 
+    /// The directory that holds it, and its name there.
+    pub fn split_last(&self) -> (Self, &[u8]) {
+        match self.0.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => (Self(self.0[..slash].to_vec()), &self.0[slash + 1..]),
+            None => (Self::root(), &self.0),
+        }
+    }
+
+    /// Whether it is this directory, or lies in it.
+    pub fn starts_with(&self, directory: &Self) -> bool {
+        self.strip_prefix(directory).is_some()
+    }
+
+    /// Its path below a directory; nothing where it does not lie in there.
+    pub fn strip_prefix(&self, directory: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(directory.as_bytes())?;
+        match (rest, directory.0.is_empty()) {
+            ([], _) | (_, true) => Some(Self::new(rest)),
+            ([b'/', rest @ ..], _) => Some(Self::new(rest)),
+            _ => None,
+        }
+    }
+
+    /// How many components it has.
+    pub fn depth(&self) -> usize {
+        if self.0.is_empty() { 0 } else { self.0.split(|&byte| byte == b'/').count() }
+    }
+
+    /// Whether one of its components has this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.split(|&byte| byte == b'/').any(|component| component == name.as_bytes())
+    }
+
     /// The bytes of the path.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -142,6 +175,17 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// The time that [`Stat::modified_seconds`] stands for.
+    pub fn time_of_seconds(seconds: i64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    }
+
+    /// When it was written, in whole seconds since 1970; never before.
+    pub fn modified_seconds(&self) -> i64 {
+        let since = self.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+
     /// How long before `now` it was written; nothing if that lies in the future.
     pub fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.modified).unwrap_or_default()
@@ -203,7 +247,7 @@ impl<Name: AsRef<[u8]>> FromIterator<Name> for Names {
     }
 }
 
-/// Files alike in place: `<directory>/<name>/<leaf>` for every name.
+/// Files alike in place: `<directory>/<name>/<leaf>` for every name, or `<directory>/<name>` where the leaf is empty.
 ///
 /// That is the shape of everything in a registry's tree, and it lets a filesystem open the directory once.
 #[derive(Clone, Debug)]
@@ -212,7 +256,7 @@ pub struct Group {
     pub directory: Key,
     /// The names, one component each.
     pub names: Names,
-    /// What follows each name, for instance `link`, `data` or `current/link`.
+    /// What follows each name, for instance `link`, `data` or `current/link`; may be empty.
     pub leaf: &'static str,
 }
 
@@ -255,6 +299,8 @@ pub enum Content<'a> {
 pub type ListVisitor<'a> = dyn Fn(usize, Page<'_>) -> Result<()> + Sync + 'a;
 /// Receives stats: index of the group, index in the group, what is there. An error stops.
 pub type StatVisitor<'a> = dyn Fn(usize, usize, Option<Stat>) -> Result<()> + Sync + 'a;
+/// Receives times of directories: index of the directory, when it was changed. An error stops.
+pub type TimeVisitor<'a> = dyn Fn(usize, Option<SystemTime>) -> Result<()> + Sync + 'a;
 /// Receives contents: index of the group, index in the group, the content. An error stops.
 pub type ReadVisitor<'a> = dyn Fn(usize, usize, Content<'_>) -> Result<()> + Sync + 'a;
 /// Receives outcomes of removals: index of the group, index in the group, outcome. Nothing stops.
@@ -273,6 +319,12 @@ pub trait List: Sync {
     /// # Errors
     /// The first failure; also where a file's place, or a directory on the way, holds a symlink or special file.
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()>;
+
+    /// Finds when each directory last gained or lost an entry; nothing for one that does not exist.
+    ///
+    /// # Errors
+    /// As for [`List::list`].
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()>;
 }
 
 /// Reading contents.
@@ -295,7 +347,7 @@ pub enum Removal {
     Absent,
 }
 
-/// Whether the directory that held a removed file goes with it, once empty.
+/// Whether the directory that held a removed file goes with it, once empty. Means nothing where the leaf is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// `<directory>/<name>` goes too if nothing else is in it.
@@ -304,11 +356,68 @@ pub enum Holder {
     Keep,
 }
 
-/// Removing. Only `crate::remove` asks for this.
+/// Where files alike in place lie, one for each name: `<directory>/<name>/<leaf>`, or `<directory>/<name>` itself where
+/// the leaf is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The directory that holds the names.
+    pub directory: Key,
+    /// What follows each name, one component, or nothing.
+    pub leaf: &'static str,
+}
+
+impl Place {
+    /// The key of what has this name here.
+    pub fn key(&self, name: &[u8]) -> Key {
+        let entry = self.directory.join(name);
+        if self.leaf.is_empty() { entry } else { entry.join(self.leaf) }
+    }
+}
+
+/// Files, or directories with all that is in them, that move from one place to another under the same names.
+#[derive(Clone, Debug)]
+pub struct Renames {
+    /// The names, one component each.
+    pub names: Names,
+    /// Where they are.
+    pub from: Place,
+    /// Where they are to be. The directories that this takes are made.
+    pub to: Place,
+}
+
+/// What became of something that was to be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// It is in its new place, with its time and content.
+    Moved,
+    /// It was not there.
+    Absent,
+    /// Something else is in its new place: both stay where they are.
+    Occupied,
+}
+
+/// Receives outcomes of moves: index of the renames, index of the name, outcome. Nothing stops.
+pub type RenameVisitor<'a> = dyn Fn(usize, usize, Result<Renamed>) + Sync + 'a;
+
+/// Removing and moving. Only `crate::remove`, `crate::quarantine` and `crate::uploads` ask for this.
 pub trait Remove: Sync {
     /// Removes every file of the groups. Each outcome goes to the visitor; no failure stops the rest.
     ///
     /// # Errors
     /// Only [`Kind::Cancelled`](crate::error::Kind::Cancelled): what was not yet visited was not removed.
     fn remove(&self, groups: &[Group], holder: Holder, control: &Control, visit: &RemoveVisitor<'_>) -> Result<()>;
+
+    /// Moves everything named, never over something that is there. Each outcome goes to the visitor; no failure stops
+    /// the rest.
+    ///
+    /// # Errors
+    /// Only [`Kind::Cancelled`](crate::error::Kind::Cancelled): what was not yet visited was not moved.
+    fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()>;
+
+    /// Removes the directories `<directory>/<name>` of the groups, whatever their leaf, where they are empty. What is
+    /// not empty or not there is passed over. Returns what could not be removed.
+    ///
+    /// # Errors
+    /// Only [`Kind::Cancelled`](crate::error::Kind::Cancelled).
+    fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>>;
 }

@@ -8,25 +8,33 @@
 //! ```
 //!
 //! A holder is a repository (or a group of them), or a tag, or all of a repository that no tag of it reaches (of one that
-//! is damaged, all that it links). What just one holder reaches is unique to it, and shared otherwise. Repositories are roots as in the plain mode of marking: by
-//! their links and tags, and where they are damaged by all layer links, too. Tags are roots as if untagged manifests
-//! were to go: what is about an image that a tag reaches is reached by it.
+//! is damaged, all that it links). What just one holder reaches is unique to it, and shared otherwise. Repositories are
+//! roots as in the plain mode of marking: by their links and tags, and where they are damaged by all layer links, too.
+//! Tags are roots as if untagged manifests were to go: what is about an image that a tag reaches is reached by it.
 //!
 //! A blob that is referred to and not stored takes no room; whether a layer is foreign makes no difference. What a
 //! repository or tag shares only with garbage is unique to it, for garbage keeps nothing.
+//!
+//! What lies in quarantines takes room of its own, and is none of the above: the registry does not have it.
+
+mod contents;
+mod start;
+mod walk;
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::catalog::{Catalog, Target};
-use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::graph::{Aliases, Gathered, Graph, gather, has_edge, is_there};
-use crate::manifest::{Reference, Role};
-use crate::manifests::{ManifestId, Manifests, State};
-use crate::mark::{Marks, list_layer_links};
+use crate::graph::{Aliases, Graph, gather};
+use crate::manifests::ManifestId;
+use crate::mark::{Marks, list_quarantined};
 use crate::progress::Control;
+use crate::scan::stat_all;
 use crate::store::{Key, List};
-use crate::stored::{BlobNumber, Stored};
+use crate::stored::Stored;
+use contents::Contents;
+use start::{Loose, Start};
+use walk::{Follow, Walk};
 
 /// Blobs and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +109,8 @@ pub struct Usage {
     pub garbage: Amount,
     /// The rest, which stays although no repository reaches it: what is young or on the keep list, and what that needs.
     pub spared: Amount,
+    /// What each quarantine holds, in the catalog's order. A blob that was uploaded again counts here and there.
+    pub quarantined: Vec<Amount>,
     /// By repository or group, in the catalog's order.
     pub repositories: Vec<RepositoryUsage>,
     /// By tag, in the catalog's order, a repository's untagged rest after its tags where anything of it is stored; empty
@@ -150,7 +160,7 @@ pub(crate) fn measure_all(store: &impl List, marks: &Marks, request: Request, co
     let graph = Graph::new(marks, &manifests, as_blobs);
     let kept_whole = marks.kept_whole();
     let loose = Loose::find(store, marks, &manifests, &aliases, &blobs, control)?;
-    let walk = || Walk::new(&manifests, &graph, &blobs, &contents);
+    let walk = || Walk::new(manifests.len(), &graph, &blobs, &contents);
 
     let mut by_repository = walk();
     let groups = group(catalog, request.depth);
@@ -177,7 +187,22 @@ pub(crate) fn measure_all(store: &impl List, marks: &Marks, request: Request, co
     if request.tags {
         tags = measure_tags(catalog, &kept_whole, &loose, walk(), control)?;
     }
-    Ok(Usage { stored, reached, garbage, spared: stored.without(reached).without(garbage), repositories, tags })
+    let quarantined = measure_quarantines(store, catalog, control)?;
+    let spared = stored.without(reached).without(garbage);
+    Ok(Usage { stored, reached, garbage, spared, quarantined, repositories, tags })
+}
+
+/// Lists and looks at all blobs that are set aside.
+fn measure_quarantines(store: &impl List, catalog: &Catalog, control: &Control) -> Result<Vec<Amount>> {
+    let measure = |quarantine| {
+        let mut amount = Amount::default();
+        for digests in list_quarantined(store, quarantine, control, |_| true)? {
+            let stats = stat_all(store, &quarantine.blob_groups(&digests), control)?;
+            stats.into_iter().flatten().flatten().for_each(|stat| amount.add(stat.size_bytes));
+        }
+        Ok(amount)
+    };
+    catalog.quarantines.iter().map(measure).collect()
 }
 
 /// Puts repositories together by the first components of their names, in the order in which groups are met.
@@ -255,221 +280,4 @@ fn measure_tags(
         TagUsage { repository, tag, share }
     };
     Ok(rows.into_iter().map(answer).collect())
-}
-
-/// Of a batch of manifests: which stored blobs each is and names as config or layer.
-#[derive(Default)]
-struct Contents {
-    blobs: Vec<BlobNumber>,
-    /// Where each manifest's end.
-    ends: Vec<u32>,
-    as_blobs: Vec<(ManifestId, ManifestId)>,
-}
-
-impl Contents {
-    fn add(
-        &mut self,
-        manifests: &Manifests,
-        aliases: &Aliases,
-        blobs: &Stored,
-        id: ManifestId,
-        references: &[Reference],
-    ) {
-        let digest = manifests.digest(id);
-        if is_there(manifests, id) {
-            self.blobs.extend(blobs.number(digest));
-            aliases.for_each_target(digest, |target| self.add_blob(manifests, blobs, id, target));
-        }
-        for reference in references {
-            if !has_edge(reference.role) {
-                self.add_blob(manifests, blobs, id, &reference.digest);
-            }
-            if reference.role != Role::Subject {
-                aliases.for_each_target(&reference.digest, |target| self.add_blob(manifests, blobs, id, target));
-            }
-        }
-        self.ends.push(u32::try_from(self.blobs.len()).expect("a batch of manifests names fewer blobs than numbers"));
-    }
-
-    fn add_blob(&mut self, manifests: &Manifests, blobs: &Stored, id: ManifestId, digest: &Digest) {
-        self.blobs.extend(blobs.number(digest));
-        self.as_blobs.extend(manifests.find(digest).map(|other| (id, other)));
-    }
-
-    fn of(contents: &Gathered<Self>, id: ManifestId) -> &[BlobNumber] {
-        let (batch, index) = contents.batch_of(id);
-        let start = if index == 0 { 0 } else { batch.ends[index - 1] };
-        &batch.blobs[start as usize..batch.ends[index] as usize]
-    }
-}
-
-/// What repositories keep by layer links alone: all of it where they are damaged, and what lies under an algorithm that
-/// regsweep does not know. By the index of the repository.
-struct Loose(HashMap<usize, Start>);
-
-impl Loose {
-    fn find(
-        store: &impl List,
-        marks: &Marks,
-        manifests: &Manifests,
-        aliases: &Aliases,
-        blobs: &Stored,
-        control: &Control,
-    ) -> Result<Self> {
-        let catalog = &*marks.catalog;
-        let links = list_layer_links(store, catalog, &marks.kept_whole(), control)?;
-        let unknown = catalog.repositories.iter().enumerate().flat_map(|(index, repository)| {
-            let unknown = repository.aliases.iter().filter(|alias| alias.layer.is_none());
-            unknown.map(move |alias| (index, alias.target))
-        });
-        let mut found: HashMap<usize, Start> = HashMap::new();
-        for (index, digest) in links.iter().chain(unknown) {
-            let start = found.entry(index).or_default();
-            let mut add = |digest: &Digest| {
-                start.blobs.extend(blobs.number(digest));
-                start.manifests.extend(manifests.find(digest));
-            };
-            add(&digest);
-            aliases.for_each_target(&digest, add);
-        }
-        Ok(Self(found))
-    }
-}
-
-/// Where a holder begins.
-#[derive(Default)]
-struct Start {
-    manifests: Vec<ManifestId>,
-    blobs: Vec<BlobNumber>,
-}
-
-impl Start {
-    fn of(manifests: &[ManifestId]) -> Self {
-        Self { manifests: manifests.to_vec(), blobs: Vec::new() }
-    }
-
-    fn add_links(&mut self, catalog: &Catalog, repository: usize, wanted: impl Fn(ManifestId) -> bool) {
-        let linked = catalog.repositories[repository].revisions.iter().map(|revision| revision.manifest);
-        self.manifests.extend(linked.filter(|&id| wanted(id)));
-    }
-
-    fn add_tags(&mut self, catalog: &Catalog, repository: usize) {
-        for tag in catalog.repositories[repository].tags.iter().flatten() {
-            match &tag.target {
-                Target::Manifest(id) => self.manifests.push(*id),
-                Target::Missing(history) => self.manifests.extend(history),
-                Target::Unreadable => {}
-            }
-        }
-    }
-
-    fn add_loose(&mut self, loose: &Loose, repository: usize) {
-        if let Some(start) = loose.0.get(&repository) {
-            self.manifests.extend(&start.manifests);
-            self.blobs.extend(&start.blobs);
-        }
-    }
-}
-
-/// What leads on from a manifest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Follow {
-    /// What it refers to. All that repositories need, for they link the artifacts themselves.
-    References,
-    /// The artifacts that are about it as well.
-    Referrers,
-}
-
-const NOBODY: u32 = u32::MAX;
-/// Set in what a blob keeps of its last holder, once there was another.
-const SHARED: u32 = 1 << 31;
-
-/// Goes from holder to holder.
-struct Walk<'a> {
-    manifests: &'a Manifests,
-    graph: &'a Graph<'a>,
-    blobs: &'a Stored,
-    contents: &'a Gathered<Contents>,
-    /// Of each manifest: the last holder that reached it.
-    reached: Vec<u32>,
-    /// Of each blob: the last holder that reached it, and whether there was another.
-    holders: Vec<u32>,
-    open: Vec<ManifestId>,
-    shares: Vec<Share>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(
-        manifests: &'a Manifests,
-        graph: &'a Graph<'a>,
-        blobs: &'a Stored,
-        contents: &'a Gathered<Contents>,
-    ) -> Self {
-        Self {
-            manifests,
-            graph,
-            blobs,
-            contents,
-            reached: vec![NOBODY; manifests.len()],
-            holders: vec![NOBODY; blobs.len()],
-            open: Vec::new(),
-            shares: Vec::new(),
-        }
-    }
-
-    /// Whether one of the holders from a number on has reached a manifest.
-    fn was_reached_since(&self, first: usize, id: ManifestId) -> bool {
-        self.reached[id as usize] != NOBODY && self.reached[id as usize] as usize >= first
-    }
-
-    /// Goes over all that a new holder reaches, and gives back its number.
-    fn reach(&mut self, start: &Start, follow: Follow) -> usize {
-        let holder = u32::try_from(self.shares.len()).ok().filter(|&holder| holder < SHARED - 1);
-        let holder = holder.expect("fewer holders than numbers");
-        let mut share = Share::default();
-        for &blob in &start.blobs {
-            self.hold(blob, holder, &mut share);
-        }
-        self.open.extend(&start.manifests);
-        while let Some(id) = self.open.pop() {
-            if std::mem::replace(&mut self.reached[id as usize], holder) == holder {
-                continue;
-            }
-            share.manifest_count += usize::from(matches!(self.manifests.state(id), State::Read(_)));
-            for &blob in Contents::of(self.contents, id) {
-                self.hold(blob, holder, &mut share);
-            }
-            self.open.extend(self.graph.references(id));
-            if follow == Follow::Referrers {
-                self.open.extend(self.graph.referrers(id));
-            }
-        }
-        self.shares.push(share);
-        holder as usize
-    }
-
-    fn hold(&mut self, blob: BlobNumber, holder: u32, share: &mut Share) {
-        let last = &mut self.holders[blob as usize];
-        *last = match *last {
-            NOBODY => holder,
-            last if last & !SHARED == holder => return,
-            _ => holder | SHARED,
-        };
-        share.total.add(self.blobs.size_bytes(blob));
-    }
-
-    /// What each holder has, and what all of them have.
-    fn finish(mut self) -> (Vec<Share>, Amount) {
-        let mut all = Amount::default();
-        for (number, &holder) in (0..).zip(&self.holders) {
-            if holder != NOBODY {
-                let size_bytes = self.blobs.size_bytes(number);
-                all.add(size_bytes);
-                if holder & SHARED == 0 {
-                    self.shares[holder as usize].unique.add(size_bytes);
-                }
-            }
-        }
-        (self.shares, all)
-    }
 }

@@ -8,6 +8,7 @@
 //! to the roots that marking has started from: there is a chain just if marking has found it live. What only its age
 //! keeps is told by what marking has seen then, and only where nothing else keeps it.
 
+mod aside;
 mod contents;
 mod edges;
 mod subject;
@@ -25,11 +26,13 @@ use crate::progress::Control;
 use crate::scan::stat_blobs;
 use crate::store::{List, Stat};
 
+pub use aside::{Aside, TagAside};
 pub use contents::{Part, RepositorySummary, TagContents, contents_of_tag, summarize_repository};
 pub use edges::Relation;
 pub use subject::{Resolved, Subject, resolve};
 pub use ways::Cursor;
 
+use aside::Asked;
 use edges::{Edges, Node};
 use ways::Ways;
 
@@ -38,11 +41,13 @@ use ways::Ways;
 pub enum Verdict {
     /// Stored, and something keeps it.
     Live,
-    /// Something needs it, and it is not stored.
+    /// Something needs it, and it is neither stored nor set aside.
     Missing,
     /// Stored, and nothing keeps it.
     Garbage,
-    /// Not stored, and nothing that is live needs it.
+    /// Not stored any more: a run has set it aside. Whether something keeps it says whether it comes back.
+    Quarantined,
+    /// Neither stored nor set aside, and nothing that is live needs it.
     Absent,
 }
 
@@ -106,6 +111,28 @@ pub struct Explanation {
     pub dead_links: Vec<(usize, Digest)>,
     /// Repositories, by index, with layer links to it that go with it.
     pub dead_layer_links: Vec<usize>,
+    /// What runs have set aside of it: its blob, and links to it.
+    pub asides: Vec<Aside>,
+}
+
+impl Explanation {
+    /// Whether a confirmation of the runs that have set it aside finds it needed. It asks for no keep list and takes
+    /// every manifest link for a root; what only age keeps here need not be young by its clock.
+    pub fn comes_back(&self) -> bool {
+        let lasts = |kind| !matches!(kind, RootKind::KeepList | RootKind::YoungBlob | RootKind::YoungLayerLink);
+        self.keepers.iter().any(|keeper| lasts(keeper.root.kind)) || !self.dead_links.is_empty()
+    }
+}
+
+/// What is known of a repository, or a tag of one, that is only in quarantines any more.
+#[derive(Clone, Debug)]
+pub struct NameAside {
+    /// The repository's name.
+    pub repository: Vec<u8>,
+    /// The tag, if it was asked about.
+    pub tag: Option<Vec<u8>>,
+    /// What runs have set aside of it.
+    pub asides: Vec<Aside>,
 }
 
 impl Chains {
@@ -162,14 +189,17 @@ pub fn explain(store: &impl List, marks: &Marks, digest: Digest, control: &Contr
     let dead_layer_links: Vec<usize> =
         marks.layer_links.iter().filter(|(_, other)| *other == digest).map(|(index, _)| index).collect();
     let is_stored = stored.is_some() || stored_as.is_some();
-    let is_named = above.len() > 1 || !keepers.is_empty() || !dead_layer_links.is_empty();
+    let mut asides = aside::find(catalog, &manifests, Asked::Digest(&digest));
+    aside::add_blob(store, catalog, &digest, &mut asides, control)?;
+    let is_named = above.len() > 1 || !keepers.is_empty() || !dead_layer_links.is_empty() || !asides.is_empty();
     if !is_stored && !is_named && manifests.find(&digest).is_none() {
         return Ok(None);
     }
     let verdict = match (is_stored, keepers.is_empty()) {
         (true, false) => Verdict::Live,
-        (false, false) => Verdict::Missing,
         (true, true) => Verdict::Garbage,
+        (false, _) if asides.iter().any(|aside| aside.size_bytes.is_some()) => Verdict::Quarantined,
+        (false, false) => Verdict::Missing,
         (false, true) => Verdict::Absent,
     };
     let mut dead_links = Vec::new();
@@ -181,7 +211,28 @@ pub fn explain(store: &impl List, marks: &Marks, digest: Digest, control: &Contr
         }
     }
     let shape = edges.shape(node);
-    Ok(Some(Explanation { digest, shape, stored, stored_as, verdict, chains, keepers, dead_links, dead_layer_links }))
+    Ok(Some(Explanation {
+        digest,
+        shape,
+        stored,
+        stored_as,
+        verdict,
+        chains,
+        keepers,
+        dead_links,
+        dead_layer_links,
+        asides,
+    }))
+}
+
+/// Says what runs have set aside of a repository, or of a tag.
+pub fn explain_aside(marks: &Marks, repository: Vec<u8>, tag: Option<Vec<u8>>) -> NameAside {
+    let asked = match &tag {
+        Some(tag) => Asked::Tag(&repository, tag),
+        None => Asked::Repository(&repository),
+    };
+    let asides = aside::find(&marks.catalog, &marks.catalog.manifests(), asked);
+    NameAside { repository, tag, asides }
 }
 
 /// Looks for a digest: under its own name, and under those that alias links give for it.

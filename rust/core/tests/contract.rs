@@ -11,7 +11,9 @@ use regsweep_core::progress::Control;
 use regsweep_core::store::fs::FsStore;
 use regsweep_core::store::layers::{Fault, Faulty, Operation};
 use regsweep_core::store::memory::MemoryStore;
-use regsweep_core::store::{Content, EntryKind, Group, Holder, Key, List, Page, Read, Removal, Remove};
+use regsweep_core::store::{
+    self, Content, EntryKind, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renames,
+};
 
 trait Store: List + Read + Remove {}
 impl<S: List + Read + Remove> Store for S {}
@@ -198,10 +200,120 @@ fn removing_takes_the_file_and_its_holder_only_if_nothing_else_is_in_it() {
 }
 
 #[test]
+fn without_a_leaf_the_name_itself_is_the_file() {
+    on_every_store(|store, name| {
+        let groups = [group("a/one", "", &["link", "nobody"])];
+        assert_eq!(read(store, &groups, 8)[&(0, 0)], Some((true, "first".to_owned())), "{name}");
+        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["removed", "absent"], "{name}");
+        assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())]);
+    });
+}
+
+#[test]
 fn removing_keeps_the_holder_when_told_to() {
     on_every_store(|store, name| {
         assert_eq!(remove(store, &[group("a", "link", &["one"])], Holder::Keep), ["removed"], "{name}");
         assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())]);
+    });
+}
+
+fn place(directory: &str, leaf: &'static str) -> Place {
+    Place { directory: Key::new(directory), leaf }
+}
+
+fn rename(store: &dyn Store, names: &[&str], from: Place, to: Place) -> Vec<String> {
+    let names: store::Names = names.iter().collect();
+    let outcomes = Mutex::new(BTreeMap::new());
+    store
+        .rename(&[Renames { names, from, to }], &Control::default(), &|group, index, outcome| {
+            let outcome = outcome.map_or_else(|error| format!("{:?}", error.kind()), |renamed| format!("{renamed:?}"));
+            outcomes.lock().unwrap().insert((group, index), outcome);
+        })
+        .unwrap();
+    outcomes.into_inner().unwrap().into_values().collect()
+}
+
+#[test]
+fn moving_there_and_back_changes_nothing_and_makes_the_directories_it_needs() {
+    on_every_store(|store, name| {
+        let (home, away) = (place("a", "link"), place(".kept/run/a", ""));
+        let names = ["one", "two", "nobody"];
+        assert_eq!(rename(store, &names, home.clone(), away.clone()), ["Moved", "Moved", "Absent"], "{name}");
+        assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())], "the directory stays");
+        assert_eq!(list(store, &[".kept/run/a"])[0].as_ref().unwrap()["one"], EntryKind::File);
+        assert_eq!(rename(store, &["one", "two"], away.clone(), home.clone()), ["Moved", "Moved"], "{name}");
+        assert_eq!(read(store, &[group("a", "link", &["one"])], 8)[&(0, 0)], Some((true, "first".to_owned())));
+        let stat = Mutex::new(None);
+        store
+            .stat(&[group("a", "link", &["one"])], &Control::default(), &|_, _, found| {
+                *stat.lock().unwrap() = found;
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(stat.into_inner().unwrap().unwrap().modified, written(), "the time goes with it");
+        // Also where the directory of the name is gone meanwhile.
+        assert_eq!(rename(store, &["one"], home.clone(), away.clone()), ["Moved"]);
+        assert_eq!(store.remove_empty(&[group("a", "", &["one"])], &Control::default()).unwrap().len(), 0);
+        assert_eq!(rename(store, &["one"], away, home), ["Moved"]);
+        assert_eq!(read(store, &[group("a", "link", &["one"])], 8)[&(0, 0)], Some((true, "first".to_owned())));
+    });
+}
+
+#[test]
+fn moving_never_goes_over_what_is_there() {
+    on_every_store(|store, name| {
+        assert_eq!(rename(store, &["one"], place("a", "link"), place("a/two", "other")), ["Moved"], "{name}");
+        assert_eq!(rename(store, &["two"], place("a", "link"), place("a", "other")), ["Occupied"], "{name}");
+        assert_eq!(read(store, &[group("a", "other", &["two"])], 8)[&(0, 0)], Some((true, "kept".to_owned())));
+        assert_eq!(read(store, &[group("a", "link", &["two"])], 8)[&(0, 0)], Some((true, String::new())));
+        assert_eq!(rename(store, &["two"], place("a", ""), place("a", "")), ["Occupied"], "{name}");
+    });
+}
+
+#[test]
+fn directories_move_with_all_that_is_in_them() {
+    on_every_store(|store, name| {
+        let (home, away) = (place("a", ""), place("away/a", ""));
+        assert_eq!(rename(store, &["three", "nobody"], home.clone(), away.clone()), ["Moved", "Absent"], "{name}");
+        assert_eq!(list(store, &["a/three"]), [None]);
+        assert_eq!(
+            read(store, &[group("away/a", "current/link", &["three"])], 8)[&(0, 0)],
+            Some((true, "deep".to_owned()))
+        );
+        assert_eq!(rename(store, &["three"], away, home), ["Moved"], "{name}");
+        assert_eq!(read(store, &[group("a", "current/link", &["three"])], 8)[&(0, 0)], Some((true, "deep".to_owned())));
+    });
+}
+
+#[test]
+fn only_empty_directories_are_removed_as_such() {
+    on_every_store(|store, name| {
+        let groups =
+            [group("", "", &["empty", "nothing"]), group("a", "", &["two"]), group("missing", "", &["deeper"])];
+        let failures = store.remove_empty(&groups, &Control::default()).unwrap();
+        assert!(failures.is_empty(), "{name}: {failures:?}");
+        store.remove_empty(&[group("a/one", "", &["link"])], &Control::default()).unwrap();
+        let listed = list(store, &["empty", "a/two", "a/one"]);
+        assert_eq!(listed[0], None, "{name}");
+        assert_eq!(listed[1].as_ref().unwrap().len(), 2);
+        assert!(listed[2].as_ref().unwrap().contains_key("link"), "a file is no empty directory");
+    });
+}
+
+#[test]
+fn directories_tell_when_they_were_changed() {
+    on_every_store(|store, name| {
+        let keys = ["a/two", "missing", "a/missing"].map(Key::new);
+        let found = Mutex::new(BTreeMap::new());
+        store
+            .directory_times(&keys, &Control::default(), &|index, modified| {
+                found.lock().unwrap().insert(index, modified.is_some());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(found.into_inner().unwrap(), BTreeMap::from([(0, true), (1, false), (2, false)]), "{name}");
+        let refused = store.directory_times(&[Key::new("a/one/link")], &Control::default(), &|_, _| Ok(()));
+        assert!(refused.is_err(), "{name}: a file in a directory's place is an error");
     });
 }
 
@@ -215,7 +327,12 @@ fn a_wish_to_stop_ends_every_operation() {
         assert!(cancelled(store.stat(&groups, &control, &|_, _, _| Ok(()))), "{name}");
         assert!(cancelled(store.read(&groups, 8, &control, &|_, _, _| Ok(()))), "{name}");
         assert!(cancelled(store.list(&[Key::new("a")], &control, &|_, _| Ok(()))), "{name}");
+        assert!(cancelled(store.directory_times(&[Key::new("a")], &control, &|_, _| Ok(()))), "{name}");
         assert!(cancelled(store.remove(&groups, Holder::RemoveIfEmpty, &control, &|_, _, _| {})), "{name}");
+        let names: store::Names = ["one"].iter().collect();
+        let renames = [Renames { names, from: place("a", "link"), to: place("away", "") }];
+        assert!(cancelled(store.rename(&renames, &control, &|_, _, _| {})), "{name}");
+        assert!(cancelled(store.remove_empty(&[group("", "", &["empty"])], &control).map(drop)), "{name}");
         assert_eq!(read(store, &groups, 8)[&(0, 0)], Some((true, "first".to_owned())), "nothing was removed");
     });
 }

@@ -3,13 +3,19 @@
 #![allow(missing_docs, clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
 
 mod catalog;
+mod choices;
 mod descriptor;
+mod empty;
 mod errors;
 mod marks;
+mod plan;
 mod progress;
+mod quarantine;
 mod remove;
 mod store;
 mod synthetic;
+mod text;
+mod uploads;
 mod usage;
 mod wait;
 mod why;
@@ -20,13 +26,19 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::catalog::Catalog;
+    use crate::catalog::{Catalog, TagRow};
+    #[pymodule_export]
+    use crate::empty::{EmptyDirectories, remove_empty};
     #[pymodule_export]
     use crate::errors::CoreError;
     #[pymodule_export]
     use crate::marks::{BrokenImage, Damage, Marks, Note};
     #[pymodule_export]
+    use crate::plan::Plan;
+    #[pymodule_export]
     use crate::progress::Progress;
+    #[pymodule_export]
+    use crate::quarantine::{Purged, Restored, purge, restore, undo};
     #[pymodule_export]
     use crate::remove::{RemovalFailure, Removed, remove_eligible};
     #[pymodule_export]
@@ -34,11 +46,13 @@ mod _core {
     #[pymodule_export]
     use crate::synthetic::generate_store;
     #[pymodule_export]
-    use crate::usage::{RepositoryUsage, TagUsage, Usage, measure_usage};
+    use crate::uploads::{RemovedUploads, Upload, Uploads, remove_uploads};
+    #[pymodule_export]
+    use crate::usage::{QuarantineUsage, RepositoryUsage, TagUsage, Usage, measure_usage};
     #[pymodule_export]
     use crate::why::{
-        Chain, ChainStep, Chains, DigestExplanation, Keeper, RepositoryExplanation, TagExplanation, TagPart,
-        Unresolved, explain,
+        Aside, AsideExplanation, Chain, ChainStep, Chains, DigestExplanation, Keeper, RepositoryExplanation,
+        TagExplanation, TagPart, Unresolved, explain,
     };
     #[pymodule_export]
     use crate::yaml::{YamlSyntaxError, compose_yaml};

@@ -4,27 +4,32 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use regsweep_core::broken::Missing;
+use regsweep_core::catalog;
 use regsweep_core::digest::Digest;
 use regsweep_core::lines::{self, Format};
 use regsweep_core::manifest::Role;
 use regsweep_core::mark;
+use regsweep_core::mark::broken::{self, Missing};
+use regsweep_core::plan::{self, Rules};
 use regsweep_core::store::fs::FsStore;
 
 use crate::descriptor::Descriptor;
 use crate::errors::convert;
+use crate::text::name;
 use crate::wait::run;
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Marks {
     pub(crate) store: Arc<FsStore>,
     // Written only while removing: a pointer that cannot be removed makes more live.
+    #[allow(clippy::struct_field_names, reason = "it is the core's")]
     pub(crate) marks: RwLock<mark::Marks>,
+    rules: Rules,
 }
 
 impl Marks {
-    pub(crate) const fn new(store: Arc<FsStore>, marks: mark::Marks) -> Self {
-        Self { store, marks: RwLock::new(marks) }
+    pub(crate) const fn new(store: Arc<FsStore>, marks: mark::Marks, rules: Rules) -> Self {
+        Self { store, marks: RwLock::new(marks), rules }
     }
 
     pub(crate) fn get(&self) -> RwLockReadGuard<'_, mark::Marks> {
@@ -58,8 +63,10 @@ pub(crate) struct Note {
     reason: &'static str,
 }
 
-pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+impl Note {
+    pub(crate) fn of(note: &catalog::Note) -> Self {
+        Self { key: note.key.to_string(), reason: note.reason }
+    }
 }
 
 pub(crate) const fn role_name(role: Missing) -> &'static str {
@@ -112,6 +119,52 @@ impl Marks {
     }
 
     #[getter]
+    fn eligible_tag_count(&self) -> usize {
+        self.get().tags.len()
+    }
+
+    #[getter]
+    fn whole_repository_count(&self) -> usize {
+        self.get().whole.len()
+    }
+
+    /// Live blobs that lie in quarantines: how many.
+    #[getter]
+    fn quarantined_live_count(&self) -> usize {
+        self.get().quarantined.len()
+    }
+
+    /// Repository and tag of every tag that goes, in order.
+    fn eligible_tags(&self) -> Vec<(String, String)> {
+        let marks = self.get();
+        let named = |tag: &mark::EligibleTag| {
+            let repository = &marks.catalog.repositories[tag.repository];
+            let tag = repository.tags.iter().flatten().nth(tag.tag).map_or_else(String::new, |tag| name(&tag.name));
+            (repository.display_name(), tag)
+        };
+        marks.tags.iter().map(named).collect()
+    }
+
+    /// Repositories that had tags and would keep none of them.
+    fn emptied_repositories(&self) -> Vec<String> {
+        let marks = self.get();
+        let groups = marks.tags.chunk_by(|one, other| one.repository == other.repository);
+        groups
+            .map(|tags| (&marks.catalog.repositories[tags[0].repository], tags.len()))
+            .filter(|(repository, count)| repository.tags.as_ref().is_some_and(|tags| tags.len() == *count))
+            .map(|(repository, _)| repository.display_name())
+            .collect()
+    }
+
+    fn write_plan(&self, py: Python<'_>, descriptor: i32) -> PyResult<(u64, String)> {
+        let written = convert(
+            py,
+            run(py, None, |control| plan::write(&self.get(), &self.rules, &mut Descriptor::new(descriptor, control))),
+        )?;
+        Ok((written.row_count, written.sha256))
+    }
+
+    #[getter]
     fn newer_than_tags_count(&self) -> usize {
         self.get().newer_than_tags
     }
@@ -121,7 +174,7 @@ impl Marks {
         let marks = self.get();
         let convert = |damage: &mark::Damage| Damage {
             repository: damage.repository.map(|index| marks.catalog.repositories[index].display_name()),
-            tag: damage.tag.as_deref().map(text),
+            tag: damage.tag.as_deref().map(name),
             digest: damage.digest.map(|digest| digest.to_string()),
             key: damage.key.to_string(),
             reason: damage.reason,
@@ -133,9 +186,9 @@ impl Marks {
     #[getter]
     fn broken(&self) -> Vec<BrokenImage> {
         let marks = self.get();
-        let convert = |broken: &regsweep_core::broken::BrokenImage| BrokenImage {
+        let convert = |broken: &broken::BrokenImage| BrokenImage {
             repository: marks.catalog.repositories[broken.repository].display_name(),
-            tag: broken.tag.as_deref().map(text),
+            tag: broken.tag.as_deref().map(name),
             manifest: broken.manifest.to_string(),
             missing: broken.missing.to_string(),
             role: role_name(broken.role),
@@ -146,7 +199,7 @@ impl Marks {
 
     #[getter]
     fn notes(&self) -> Vec<Note> {
-        self.get().notes.iter().map(|note| Note { key: note.key.to_string(), reason: note.reason }).collect()
+        self.get().notes.iter().map(Note::of).collect()
     }
 
     #[pyo3(signature = (start = 0, count = None))]
@@ -162,8 +215,8 @@ impl Marks {
 
     fn eligible_layer_links(&self) -> Vec<(String, String)> {
         let marks = self.get();
-        let name = |index: usize| marks.catalog.repositories[index].display_name();
-        marks.layer_links.iter().map(|(index, digest)| (name(index), digest.to_string())).collect()
+        let repository = |index: usize| marks.catalog.repositories[index].display_name();
+        marks.layer_links.iter().map(|(index, digest)| (repository(index), digest.to_string())).collect()
     }
 
     fn is_live(&self, digest: &str) -> PyResult<bool> {

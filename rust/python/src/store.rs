@@ -7,16 +7,19 @@ use std::time::SystemTime;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use regsweep_core::scan::scan;
+use regsweep_core::scan::{scan, scan_quarantines};
 use regsweep_core::store::fs::FsStore;
 
 use crate::catalog::Catalog;
+use crate::empty::EmptyDirectories;
 use crate::errors::{convert, exception};
+use crate::text::name;
+use crate::uploads::Uploads;
 use crate::wait::run;
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Store {
-    store: Arc<FsStore>,
+    pub(crate) store: Arc<FsStore>,
 }
 
 #[pymethods]
@@ -46,5 +49,27 @@ impl Store {
         let store = &self.store;
         let catalog = convert(py, run(py, progress, |control| scan(&**store, SystemTime::now(), control)))?;
         Ok(Catalog::new(Arc::clone(store), Arc::new(catalog)))
+    }
+
+    #[pyo3(signature = (*, progress = None))]
+    fn quarantines(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
+        let store = &self.store;
+        let catalog = convert(py, run(py, progress, |control| scan_quarantines(&**store, SystemTime::now(), control)))?;
+        Ok(catalog.quarantines.iter().map(|quarantine| name(&quarantine.run)).collect())
+    }
+
+    #[pyo3(signature = (*, progress = None))]
+    fn uploads(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Uploads> {
+        Uploads::list(py, &self.store, progress)
+    }
+
+    #[pyo3(signature = (older_than_seconds, *, progress = None))]
+    fn empty(
+        &self,
+        py: Python<'_>,
+        older_than_seconds: f64,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EmptyDirectories> {
+        EmptyDirectories::find(py, &self.store, older_than_seconds, progress)
     }
 }

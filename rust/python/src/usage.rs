@@ -1,12 +1,15 @@
 //! How much is stored, and by whom.
 
+use std::time::SystemTime;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use regsweep_core::catalog::{Catalog, Target};
+use regsweep_core::catalog::{Catalog, Quarantine, Target};
 use regsweep_core::usage::{self, Amount, Request, Share, measure};
 
 use crate::errors::convert;
-use crate::marks::{Marks, text};
+use crate::marks::Marks;
+use crate::text::{moment, name};
 use crate::wait::run;
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
@@ -36,12 +39,21 @@ pub(crate) struct TagUsage {
     shared_bytes: u64,
 }
 
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct QuarantineUsage {
+    run: String,
+    since: Option<SystemTime>,
+    blob_count: usize,
+    size_bytes: u64,
+}
+
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Usage {
     stored: Amount,
     reached: Amount,
     garbage: Amount,
     spared: Amount,
+    quarantines: Vec<Py<QuarantineUsage>>,
     repositories: Vec<Py<RepositoryUsage>>,
     tags: Vec<Py<TagUsage>>,
 }
@@ -89,6 +101,11 @@ impl Usage {
     }
 
     #[getter]
+    fn quarantines(&self, py: Python<'_>) -> Vec<Py<QuarantineUsage>> {
+        self.quarantines.iter().map(|row| row.clone_ref(py)).collect()
+    }
+
+    #[getter]
     fn repositories(&self, py: Python<'_>) -> Vec<Py<RepositoryUsage>> {
         self.repositories.iter().map(|row| row.clone_ref(py)).collect()
     }
@@ -105,7 +122,7 @@ const fn shared_bytes(share: &Share) -> u64 {
 
 fn repository_row(row: &usage::RepositoryUsage) -> RepositoryUsage {
     RepositoryUsage {
-        name: text(&row.name),
+        name: name(&row.name),
         repository_count: row.repository_count,
         tag_count: row.tag_count,
         manifest_count: row.share.manifest_count,
@@ -118,6 +135,15 @@ fn repository_row(row: &usage::RepositoryUsage) -> RepositoryUsage {
     }
 }
 
+fn quarantine_row(quarantine: &Quarantine, amount: Amount) -> QuarantineUsage {
+    QuarantineUsage {
+        run: name(&quarantine.run),
+        since: quarantine.begun().map(moment),
+        blob_count: amount.blob_count,
+        size_bytes: amount.size_bytes,
+    }
+}
+
 fn tag_row(catalog: &Catalog, row: &usage::TagUsage) -> TagUsage {
     let repository = &catalog.repositories[row.repository];
     let tag = row.tag.and_then(|tag| repository.tags.as_ref()?.get(tag));
@@ -127,7 +153,7 @@ fn tag_row(catalog: &Catalog, row: &usage::TagUsage) -> TagUsage {
     });
     TagUsage {
         repository: repository.display_name(),
-        tag: tag.map(|tag| text(&tag.name)),
+        tag: tag.map(|tag| name(&tag.name)),
         digest: target,
         manifest_count: row.share.manifest_count,
         blob_count: row.share.total.blob_count,
@@ -156,7 +182,16 @@ pub(crate) fn measure_usage(
     let marks = marks.get();
     let repositories = usage.repositories.iter().map(|row| Py::new(py, repository_row(row)));
     let tags = usage.tags.iter().map(|row| Py::new(py, tag_row(&marks.catalog, row)));
-    let (repositories, tags) = (repositories.collect::<PyResult<_>>()?, tags.collect::<PyResult<_>>()?);
+    let quarantines = marks.catalog.quarantines.iter().zip(&usage.quarantined);
+    let quarantines = quarantines.map(|(quarantine, amount)| Py::new(py, quarantine_row(quarantine, *amount)));
     let usage::Usage { stored, reached, garbage, spared, .. } = usage;
-    Ok(Usage { stored, reached, garbage, spared, repositories, tags })
+    Ok(Usage {
+        stored,
+        reached,
+        garbage,
+        spared,
+        quarantines: quarantines.collect::<PyResult<_>>()?,
+        repositories: repositories.collect::<PyResult<_>>()?,
+        tags: tags.collect::<PyResult<_>>()?,
+    })
 }

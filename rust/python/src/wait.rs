@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use regsweep_core::progress::Control;
 
@@ -51,6 +52,11 @@ pub(crate) fn run<T: Send>(
         Ok(result) => (result, interruption),
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// After Ctrl-C the caller still has to learn what was done: only other exceptions of progress callbacks count.
+pub(crate) fn keep_unless_interrupted(py: Python<'_>, interruption: Option<PyErr>) -> PyResult<()> {
+    interruption.filter(|error| !error.is_instance_of::<PyKeyboardInterrupt>(py)).map_or(Ok(()), Err)
 }
 
 struct Wake<'a> {

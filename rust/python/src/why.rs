@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use pyo3::prelude::*;
-use regsweep_core::broken::Missing;
 use regsweep_core::catalog::Catalog;
 use regsweep_core::digest::Digest;
 use regsweep_core::error::Result;
 use regsweep_core::manifest::Shape;
+use regsweep_core::mark::broken::Missing;
 use regsweep_core::mark::{self, Root, RootKind};
 use regsweep_core::progress::Control;
 use regsweep_core::store::List;
 use regsweep_core::why::{
-    self, Cursor, Explanation, Relation, RepositorySummary, Resolved, Subject, TagContents, Verdict, contents_of_tag,
-    resolve, summarize_repository,
+    self, Cursor, Explanation, NameAside, Relation, RepositorySummary, Resolved, Subject, TagContents, Verdict,
+    contents_of_tag, explain_aside, resolve, summarize_repository,
 };
 
 use crate::errors::convert;
-use crate::marks::{Marks, role_name, text};
+use crate::marks::{Marks, role_name};
+use crate::text::{moment, name};
 use crate::wait::run;
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
@@ -68,6 +70,7 @@ pub(crate) struct TagPart {
     digest: String,
     content: &'static str,
     size_bytes: Option<u64>,
+    quarantined_in: Option<String>,
     others: Vec<Py<Keeper>>,
     other_count: usize,
 }
@@ -82,6 +85,7 @@ pub(crate) struct TagExplanation {
     unique_blob_count: usize,
     unique_bytes: u64,
     parts: Vec<Py<TagPart>>,
+    asides: Vec<Py<Aside>>,
 }
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
@@ -98,6 +102,24 @@ pub(crate) struct RepositoryExplanation {
     total_bytes: u64,
     unique_blob_count: usize,
     unique_bytes: u64,
+    asides: Vec<Py<Aside>>,
+}
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct Aside {
+    run: String,
+    since: Option<SystemTime>,
+    size_bytes: Option<u64>,
+    tags: Vec<(String, String, Option<String>)>,
+    manifest_links: Vec<(String, String)>,
+    layer_links: Vec<(String, String)>,
+}
+
+#[pyclass(frozen, get_all, module = "regsweep._core")]
+pub(crate) struct AsideExplanation {
+    repository: String,
+    tag: Option<String>,
+    asides: Vec<Py<Aside>>,
 }
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
@@ -119,6 +141,7 @@ const fn kind_name(kind: RootKind) -> &'static str {
         RootKind::YoungBlob => "young-blob",
         RootKind::YoungLayerLink => "young-layer-link",
         RootKind::UnknownAlgorithm => "unknown-algorithm-link",
+        RootKind::YoungQuarantinedLink => "young-quarantined-link",
     }
 }
 
@@ -146,6 +169,7 @@ const fn verdict_name(verdict: Verdict) -> &'static str {
         Verdict::Live => "live",
         Verdict::Missing => "missing",
         Verdict::Garbage => "garbage",
+        Verdict::Quarantined => "quarantined",
         Verdict::Absent => "absent",
     }
 }
@@ -154,7 +178,7 @@ const fn verdict_name(verdict: Verdict) -> &'static str {
 fn root_names(catalog: &Catalog, root: Root) -> (Option<String>, Option<String>) {
     let repository = root.repository.map(|index| &catalog.repositories[index as usize]);
     let tag = root.tag.and_then(|tag| repository?.tags.as_ref()?.get(tag as usize));
-    (repository.map(regsweep_core::catalog::Repository::display_name), tag.map(|tag| text(&tag.name)))
+    (repository.map(regsweep_core::catalog::Repository::display_name), tag.map(|tag| name(&tag.name)))
 }
 
 fn keeper(catalog: &Catalog, keeper: &why::Keeper) -> Keeper {
@@ -164,7 +188,7 @@ fn keeper(catalog: &Catalog, keeper: &why::Keeper) -> Keeper {
 
 fn step(catalog: &Catalog, step: &why::Step) -> ChainStep {
     let repository = match step.relation {
-        Some(Relation::Alias(index)) => Some(catalog.repositories[index as usize].display_name()),
+        Some(Relation::Alias(Some(index))) => Some(catalog.repositories[index as usize].display_name()),
         _ => None,
     };
     ChainStep {
@@ -250,6 +274,16 @@ impl DigestExplanation {
     }
 
     #[getter]
+    fn comes_back(&self) -> bool {
+        self.0.explanation.comes_back()
+    }
+
+    #[getter]
+    fn asides(&self, py: Python<'_>) -> PyResult<Vec<Py<Aside>>> {
+        asides(py, &self.0.catalog, &self.0.explanation.asides)
+    }
+
+    #[getter]
     fn dead_layer_links(&self) -> Vec<String> {
         let links = self.0.explanation.dead_layer_links.iter();
         links.map(|&index| self.0.catalog.repositories[index].display_name()).collect()
@@ -261,6 +295,7 @@ enum Answer {
     Digest(Box<Explanation>),
     Tag(TagContents),
     Repository(RepositorySummary),
+    Aside(NameAside),
     Ambiguous(Vec<Digest>),
     Unknown(&'static str),
 }
@@ -279,6 +314,7 @@ fn answer(store: &impl List, marks: &mark::Marks, subject: &[u8], others: usize,
         Resolved::Found(Subject::Repository(index)) => {
             Answer::Repository(summarize_repository(store, marks, index, control)?)
         }
+        Resolved::Found(Subject::Aside(repository, tag)) => Answer::Aside(explain_aside(marks, repository, tag)),
     })
 }
 
@@ -301,7 +337,12 @@ pub(crate) fn explain(
             Ok(Py::new(py, DigestExplanation(Arc::new(explained)))?.into_any())
         }
         Answer::Tag(contents) => Ok(Py::new(py, tag_explanation(py, &catalog, &contents)?)?.into_any()),
-        Answer::Repository(summary) => Ok(Py::new(py, repository_explanation(&catalog, &summary))?.into_any()),
+        Answer::Repository(summary) => Ok(Py::new(py, repository_explanation(py, &catalog, &summary)?)?.into_any()),
+        Answer::Aside(NameAside { repository, tag, asides: found }) => {
+            let (repository, tag) = (name(&repository), tag.as_deref().map(name));
+            let explanation = AsideExplanation { repository, tag, asides: asides(py, &catalog, &found)? };
+            Ok(Py::new(py, explanation)?.into_any())
+        }
         Answer::Ambiguous(digests) => {
             let matches = digests.iter().map(ToString::to_string).collect();
             Ok(Py::new(py, Unresolved { reason: "several digests begin like that", matches })?.into_any())
@@ -321,6 +362,7 @@ fn tag_explanation(py: Python<'_>, catalog: &Catalog, contents: &TagContents) ->
             digest: part.step.digest.to_string(),
             content: content_name(part.step.shape),
             size_bytes: part.size_bytes,
+            quarantined_in: part.quarantine.map(|index| name(&catalog.quarantines[index].run)),
             others: others.collect::<PyResult<_>>()?,
             other_count: part.other_count,
         };
@@ -328,19 +370,24 @@ fn tag_explanation(py: Python<'_>, catalog: &Catalog, contents: &TagContents) ->
     };
     Ok(TagExplanation {
         repository: repository.display_name(),
-        tag: tag.map_or_else(String::new, |tag| text(&tag.name)),
+        tag: tag.map_or_else(String::new, |tag| name(&tag.name)),
         current: contents.is_current,
         total_blob_count: contents.total.blob_count,
         total_bytes: contents.total.size_bytes,
         unique_blob_count: contents.unique.blob_count,
         unique_bytes: contents.unique.size_bytes,
         parts: contents.parts.iter().map(part).collect::<PyResult<_>>()?,
+        asides: asides(py, catalog, &contents.asides)?,
     })
 }
 
-fn repository_explanation(catalog: &Catalog, summary: &RepositorySummary) -> RepositoryExplanation {
+fn repository_explanation(
+    py: Python<'_>,
+    catalog: &Catalog,
+    summary: &RepositorySummary,
+) -> PyResult<RepositoryExplanation> {
     let repository = &catalog.repositories[summary.repository];
-    RepositoryExplanation {
+    Ok(RepositoryExplanation {
         repository: repository.display_name(),
         tag_count: repository.tags.as_ref().map_or(0, Vec::len),
         manifest_link_count: summary.manifest_link_count,
@@ -353,5 +400,28 @@ fn repository_explanation(catalog: &Catalog, summary: &RepositorySummary) -> Rep
         total_bytes: summary.share.total.size_bytes,
         unique_blob_count: summary.share.unique.blob_count,
         unique_bytes: summary.share.unique.size_bytes,
-    }
+        asides: asides(py, catalog, &summary.asides)?,
+    })
+}
+
+fn asides(py: Python<'_>, catalog: &Catalog, all: &[why::Aside]) -> PyResult<Vec<Py<Aside>>> {
+    let links =
+        |links: &[(Vec<u8>, Digest)]| links.iter().map(|(one, digest)| (name(one), digest.to_string())).collect();
+    let tag = |tag: &why::TagAside| {
+        let target = tag.target.as_ref().map(ToString::to_string);
+        (name(&tag.repository), name(&tag.tag), target)
+    };
+    let convert = |aside: &why::Aside| {
+        let quarantine = &catalog.quarantines[aside.quarantine];
+        let aside = Aside {
+            run: name(&quarantine.run),
+            since: quarantine.begun().map(moment),
+            size_bytes: aside.size_bytes,
+            tags: aside.tags.iter().map(tag).collect(),
+            manifest_links: links(&aside.manifest_links),
+            layer_links: links(&aside.layer_links),
+        };
+        Py::new(py, aside)
+    };
+    all.iter().map(convert).collect()
 }

@@ -9,7 +9,9 @@
 //!       _manifests/tags/<tag>/current/link         what the tag points to
 //!       _manifests/tags/<tag>/index/<alg>/<hex>/link   what it has pointed to
 //!       _layers/<alg>/<hex>/link                   a layer or config of this repository
-//!       _uploads/<uuid>/                           pushes under way
+//!       _uploads/<uuid>/data                       what of a push under way is here already
+//!       _uploads/<uuid>/startedat                  when it began
+//!       _uploads/<uuid>/hashstates/<alg>/<offset>  how far it is hashed
 //!     blobs/<alg>/<two hex>/<hex>/data             every content, manifests among them
 //! ```
 //!
@@ -50,6 +52,13 @@ pub const DATA: &str = "data";
 /// Below `tags/<tag>`: the file that says what the tag points to.
 pub const CURRENT_LINK: &str = "current/link";
 
+/// Of an upload: when it began, as RFC 3339 writes it.
+pub const STARTED_AT: &str = "startedat";
+/// Of an upload: the directory of its hash states.
+pub const HASH_STATES: &str = "hashstates";
+/// The most bytes of `startedat` worth reading: more than any time in RFC 3339 has that a registry writes.
+pub const STARTED_AT_LIMIT: usize = 64;
+
 /// The most bytes of a link worth reading: one more than any digest has.
 pub const LINK_LIMIT: usize = crate::digest::MAX_TEXT_LENGTH + 1;
 
@@ -74,6 +83,19 @@ pub fn parse_prefix(name: &[u8]) -> Option<u8> {
     let mut padded = [b'0'; 64];
     padded.get_mut(..2)?.copy_from_slice(name.get(..2)?);
     (name.len() == 2).then(|| Digest::from_hex(Algorithm::Sha256, &padded)).flatten().map(|digest| digest.prefix())
+}
+
+/// Whether the name is an upload's: a UUID as both lines of the registry write it (RFC 9562, section 4).
+pub fn is_upload_id(name: &[u8]) -> bool {
+    let hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    let mut groups = name.split(|&byte| byte == b'-');
+    let matches = |length| groups.next().is_some_and(|group| group.len() == length && group.iter().all(hex));
+    [8, 4, 4, 4, 12].into_iter().all(matches) && groups.next().is_none()
+}
+
+/// Whether the name is a hash state's: an offset in bytes.
+pub fn is_offset(name: &[u8]) -> bool {
+    (1..=19).contains(&name.len()) && name.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether registries accept the name (distribution/reference, `path-component` joined by slashes).
@@ -104,6 +126,24 @@ mod tests {
         for name in ["", "e", "E3", "e3b", "zz", ".."] {
             assert_eq!(parse_prefix(name.as_bytes()), None, "{name}");
         }
+    }
+
+    #[test]
+    fn uploads_are_named_by_a_uuid_and_their_hash_states_by_an_offset() {
+        assert!(is_upload_id(b"01a20754-e05f-7328-9a1a-92aea8b45b2f"));
+        for name in [
+            "",
+            "01a20754e05f73289a1a92aea8b45b2f",
+            "01A20754-E05F-7328-9A1A-92AEA8B45B2F",
+            "01a20754-e05f-7328-9a1a-92aea8b45b2",
+            "01a20754-e05f-7328-9a1a-92aea8b45b2f-",
+            "01a20754-e05f-7328-9a1a92aea8b45b2f-0",
+            "{01a20754-e05f-7328-9a1a-92aea8b45b2f}",
+        ] {
+            assert!(!is_upload_id(name.as_bytes()), "{name}");
+        }
+        assert!(is_offset(b"0") && is_offset(b"9223372036854775807"));
+        assert!(!is_offset(b"") && !is_offset(b"-1") && !is_offset(b"10.0f3a.tmp") && !is_offset(&[b'0'; 20]));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use super::Released;
 use crate::catalog::Catalog;
 use crate::live_set::LiveSet;
 use crate::manifest::Role;
@@ -25,16 +26,21 @@ pub(crate) struct Closure {
 }
 
 impl Closure {
-    pub(super) fn new(catalog: &Catalog, manifests: &Manifests) -> Self {
+    pub(super) fn new(catalog: &Catalog, manifests: &Manifests, released: &Released) -> Self {
         let mut referrers: HashMap<ManifestId, Vec<ManifestId>> = HashMap::new();
         let mut seen = vec![false; manifests.len()];
-        for revision in catalog.repositories.iter().flat_map(|repository| &repository.revisions) {
+        let aside = catalog.quarantines.iter().flat_map(|quarantine| &quarantine.repositories);
+        let here = catalog.repositories.iter().flat_map(|repository| &repository.revisions);
+        for revision in here.chain(aside.flat_map(|repository| &repository.revisions)) {
             let id = revision.manifest;
             if !std::mem::replace(&mut seen[id as usize], true) {
                 for edge in manifests.edges(id).iter().filter(|edge| edge.role == Role::Subject) {
                     referrers.entry(edge.target).or_default().push(id);
                 }
             }
+        }
+        for (subject, target) in released.following(catalog) {
+            referrers.entry(subject).or_default().push(target);
         }
         Self { states: vec![0; manifests.len()], referrers }
     }

@@ -20,6 +20,8 @@ pub struct RepositoryLinks {
     pub repository: usize,
     /// What the links' paths name, in order.
     pub digests: PackedDigests,
+    /// Whether the repository goes as such, and with it the links to what lives on elsewhere.
+    pub whole: bool,
 }
 
 /// Layer links by repository and algorithm, in order.
@@ -45,7 +47,7 @@ impl LayerLinks {
     /// Those that are not live.
     #[must_use]
     pub(crate) fn without_live(mut self, live: &LiveSet) -> Self {
-        for links in &mut self.0 {
+        for links in self.0.iter_mut().filter(|links| !links.whole) {
             links.digests.retain(|_, digest| !live.contains(digest));
         }
         self.0.retain(|links| !links.digests.is_empty());
@@ -64,7 +66,7 @@ fn list(
     catalog: &Catalog,
     repositories: impl Iterator<Item = usize>,
     control: &Control,
-    wanted: impl Fn(&Digest) -> bool + Sync,
+    wanted: impl Fn(usize, &Digest) -> bool + Sync,
 ) -> Result<Vec<RepositoryLinks>> {
     let places: Vec<(usize, Algorithm)> = repositories
         .flat_map(|repository| {
@@ -75,11 +77,11 @@ fn list(
     let directories: Vec<Key> =
         places.iter().map(|&(repository, algorithm)| directory(catalog, repository, algorithm)).collect();
     let listed = collect_listed(store, &directories, control, |index, entry, found: &mut Option<PackedDigests>| {
-        let algorithm = places[index].1;
+        let (repository, algorithm) = places[index];
         // What is no digest's directory was reported by nobody and harms nobody.
         if is_directory(&directories[index], entry, &mut Vec::new())?
             && let Some(digest) = Digest::from_hex(algorithm, entry.name)
-            && wanted(&digest)
+            && wanted(repository, &digest)
         {
             found.get_or_insert_with(|| PackedDigests::new(algorithm)).push(&digest);
         }
@@ -89,7 +91,7 @@ fn list(
         found.map(|mut digests| {
             digests.sort();
             digests.shrink();
-            RepositoryLinks { repository, digests }
+            RepositoryLinks { repository, digests, whole: false }
         })
     });
     Ok(found.collect())
@@ -102,7 +104,7 @@ pub(crate) fn list_all(
     repositories: &BTreeSet<usize>,
     control: &Control,
 ) -> Result<LayerLinks> {
-    list(store, catalog, repositories.iter().copied(), control, |_| true).map(LayerLinks)
+    list(store, catalog, repositories.iter().copied(), control, |_, _| true).map(LayerLinks)
 }
 
 /// Puts everything into the live set that these repositories have layer links for.
@@ -119,8 +121,8 @@ pub(super) fn keep_all(
     Ok(())
 }
 
-/// The layer links to what is not live. A young one makes its blob live instead, in whatever repository, and is put
-/// into `young` with the index of its own.
+/// The layer links to what is not live, and all of repositories that go as a whole (`whole`). A young one makes its blob
+/// live instead, in whatever repository, and is put into `young` with the index of its own.
 ///
 /// A link whose blob is gone is among them: nothing else would ever remove it.
 pub(super) fn find(
@@ -128,13 +130,16 @@ pub(super) fn find(
     catalog: &Catalog,
     cutoff: SystemTime,
     live: &LiveSet,
+    whole: &BTreeSet<usize>,
     young: &mut Vec<(usize, Digest)>,
     control: &Control,
 ) -> Result<LayerLinks> {
     let dead = {
         // Locked once and not for each of what may be many millions of links.
         let views: Vec<View<'_>> = live.views().collect();
-        let is_dead = |digest: &Digest| !views[usize::from(digest.prefix())].contains(digest);
+        let is_dead = |repository, digest: &Digest| {
+            !views[usize::from(digest.prefix())].contains(digest) || whole.contains(&repository)
+        };
         list(store, catalog, 0..catalog.repositories.len(), control, is_dead)?
     };
     let directories: Vec<(Key, &PackedDigests)> = dead
@@ -150,7 +155,7 @@ pub(super) fn find(
             young.push((dead[index].repository, digest));
             return;
         }
-        let RepositoryLinks { repository, digests } = &dead[index];
+        let RepositoryLinks { repository, digests, .. } = &dead[index];
         match kept.last_mut() {
             Some(last) if last.repository == *repository && last.digests.algorithm() == digests.algorithm() => {
                 last.digests.push(&digest);
@@ -158,7 +163,8 @@ pub(super) fn find(
             _ => {
                 let mut first = PackedDigests::new(digests.algorithm());
                 first.push(&digest);
-                kept.push(RepositoryLinks { repository: *repository, digests: first });
+                let whole = whole.contains(repository);
+                kept.push(RepositoryLinks { repository: *repository, digests: first, whole });
             }
         }
     })?;

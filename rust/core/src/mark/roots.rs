@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Options;
+use super::{Options, quarantined};
 use crate::catalog::{Catalog, Note, Repository, Target};
 use crate::manifests::ManifestId;
 
@@ -17,7 +17,7 @@ pub enum RootKind {
     Tag,
     /// A tag without `current/link` has pointed to it.
     TagHistory,
-    /// A repository links it, and untagged manifests are not to go.
+    /// A repository links it, and nothing gives that up.
     ManifestLink,
     /// A repository links it that has no `tags` directory, which says nothing of which are tagged.
     UntoldManifestLink,
@@ -35,6 +35,8 @@ pub enum RootKind {
     YoungLayerLink,
     /// A layer link under an algorithm that regsweep does not know holds it.
     UnknownAlgorithm,
+    /// A link to it, or a tag, was written after a run had set that aside: through a handle opened before.
+    YoungQuarantinedLink,
 }
 
 /// Why something is live for its own sake, and by whom. Sorts by kind, then as repositories and tags do.
@@ -59,6 +61,12 @@ impl Root {
         Self { kind, repository: Some(number(repository)), tag: None }
     }
 
+    /// A root that lies in a quarantine, of a repository of this name.
+    pub(crate) fn aside(catalog: &Catalog, name: &[u8]) -> Self {
+        let repository = catalog.repositories.iter().position(|repository| repository.name == name);
+        Self { kind: RootKind::YoungQuarantinedLink, repository: repository.map(number), tag: None }
+    }
+
     fn of_tag(kind: RootKind, repository: usize, tag: usize) -> Self {
         Self { kind, repository: Some(number(repository)), tag: Some(number(tag)) }
     }
@@ -69,7 +77,7 @@ fn number(index: usize) -> u32 {
 }
 
 /// Calls `visit` with each manifest that a tag or a link makes a root; with some more than once, for they have several
-/// reasons. `kept_whole`: the damaged repositories.
+/// reasons. `kept_whole`: the damaged repositories, of which nothing is given up.
 pub(crate) fn for_each(
     catalog: &Catalog,
     options: &Options,
@@ -78,7 +86,11 @@ pub(crate) fn for_each(
 ) {
     let cutoff = options.cutoff(catalog.started);
     for (index, repository) in catalog.repositories.iter().enumerate() {
+        let released = options.released.of(index);
         for (tag_index, tag) in repository.tags.iter().flatten().enumerate() {
+            if released.is_some_and(|released| released.gives_up_tag(tag_index)) {
+                continue;
+            }
             match &tag.target {
                 Target::Manifest(id) => visit(*id, Root::of_tag(RootKind::Tag, index, tag_index)),
                 Target::Missing(history) => {
@@ -90,10 +102,11 @@ pub(crate) fn for_each(
             }
         }
         for revision in &repository.revisions {
-            let kind = if !options.delete_untagged {
-                RootKind::ManifestLink
-            } else if is_untold(repository) {
+            let stays = !released.is_some_and(|released| released.revisions.contains_key(&revision.manifest));
+            let kind = if stays && is_untold(options, index, repository) {
                 RootKind::UntoldManifestLink
+            } else if stays && !options.delete_untagged {
+                RootKind::ManifestLink
             } else if kept_whole.contains(&index) {
                 RootKind::DamagedManifestLink
             } else if revision.modified >= cutoff {
@@ -104,16 +117,21 @@ pub(crate) fn for_each(
             visit(revision.manifest, Root::of_repository(kind, index));
         }
     }
+    quarantined::for_each_young(catalog, |id, name| visit(id, Root::aside(catalog, name)));
 }
 
-/// An empty `tags` says that there are no tags. None at all says nothing.
-const fn is_untold(repository: &Repository) -> bool {
-    repository.tags.is_none() && !repository.revisions.is_empty()
+/// Whether untagged manifests are to go and nothing says which those are: an empty `tags` says that there are no tags,
+/// none at all says nothing.
+fn is_untold(options: &Options, index: usize, repository: &Repository) -> bool {
+    (options.delete_untagged || options.released.of(index).is_some_and(|released| released.untold))
+        && repository.tags.is_none()
+        && !repository.revisions.is_empty()
 }
 
 /// Notes the repositories that keep their untagged manifests although those are to go.
 pub(super) fn note_untold(catalog: &Catalog, options: &Options, notes: &mut Vec<Note>) {
-    for repository in catalog.repositories.iter().filter(|one| options.delete_untagged && is_untold(one)) {
+    let all = catalog.repositories.iter().enumerate();
+    for (_, repository) in all.filter(|&(index, repository)| is_untold(options, index, repository)) {
         let reason = "no tags directory: its manifests are kept, although untagged ones are to go";
         notes.push(Note { key: repository.key("_manifests"), reason });
     }

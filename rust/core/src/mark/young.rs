@@ -50,7 +50,7 @@ pub(super) fn keep_reachable_from(
     let ids = catalog.grow(|manifests| {
         let small = young.iter().filter(|(_, size)| usize::try_from(*size).is_ok_and(|size| size <= MAX_SIZE));
         let ids: Vec<_> = small.map(|(digest, _)| manifests.intern(digest, false)).collect();
-        scan::load(store, manifests, &catalog.prefixes, control).map(|()| ids)
+        scan::load(store, manifests, &catalog.prefixes, &catalog.quarantines, control).map(|()| ids)
     })?;
     let manifests = catalog.manifests();
     for id in ids {

@@ -1,6 +1,7 @@
 //! Bulk calls whose answers are gathered in order.
 
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
@@ -71,6 +72,20 @@ pub(crate) fn changed(operation: &'static str, key: &Key) -> Error {
         key,
         "a listing names it and a look finds nothing: the store changes meanwhile or misbehaves; run again",
     )
+}
+
+/// When directories were changed; nothing for those that are gone.
+pub(crate) fn directory_times(
+    store: &(impl List + ?Sized),
+    keys: &[Key],
+    control: &Control,
+) -> Result<Vec<Option<SystemTime>>> {
+    let times = Mutex::new(vec![None; keys.len()]);
+    store.directory_times(keys, control, &|index, modified| {
+        times.lock().expect("no thread panics while it gathers")[index] = modified;
+        Ok(())
+    })?;
+    Ok(times.into_inner().expect("no thread panics while it gathers"))
 }
 
 /// Sizes and times of all files of the groups.

@@ -146,6 +146,9 @@ fn list_hexes(
         .collect())
 }
 
+/// Directories of manifest links looked at together: their names are many in a large registry.
+const PORTION: usize = 512;
+
 fn add_revisions(
     store: &impl List,
     directories: &[Owned],
@@ -158,22 +161,24 @@ fn add_revisions(
         let reason = "manifests under an algorithm that regsweep does not know";
         repositories[repository].damage.push(Note { key, reason });
     })?;
-    let hexes = list_hexes(store, &algorithms, notes, control)?;
-    let mut groups = Vec::new();
-    let mut owners = Vec::new();
-    for ((owned, _), digests) in algorithms.iter().zip(&hexes) {
-        let split = hex_groups(&owned.key, digests);
-        owners.extend(split.iter().zip(digests.chunks(Group::SIZE)).map(|(_, digests)| (owned.repository, digests)));
-        groups.extend(split);
-    }
     let mut unlinked = Vec::new();
-    for ((group, (repository, digests)), stats) in groups.iter().zip(&owners).zip(stat_all(store, &groups, control)?) {
-        for (index, (digest, stat)) in digests.iter().zip(stats).enumerate() {
-            match stat {
-                Some(stat) => repositories[*repository]
-                    .revisions
-                    .push(Revision { manifest: manifests.intern(digest, true), modified: stat.modified }),
-                None => unlinked.push(group.directory.join(group.names.get(index))),
+    for algorithms in algorithms.chunks(PORTION) {
+        let hexes = list_hexes(store, algorithms, notes, control)?;
+        let mut groups = Vec::new();
+        let mut owners = Vec::new();
+        for ((owned, _), digests) in algorithms.iter().zip(&hexes) {
+            groups.extend(hex_groups(&owned.key, digests));
+            owners.extend(digests.chunks(Group::SIZE).map(|digests| (owned.repository, digests)));
+        }
+        let stats = stat_all(store, &groups, control)?;
+        for ((group, (repository, digests)), stats) in groups.iter().zip(&owners).zip(stats) {
+            for (index, (digest, stat)) in digests.iter().zip(stats).enumerate() {
+                match stat {
+                    Some(stat) => repositories[*repository]
+                        .revisions
+                        .push(Revision { manifest: manifests.intern(digest, true), modified: stat.modified }),
+                    None => unlinked.push(group.directory.join(group.names.get(index))),
+                }
             }
         }
     }

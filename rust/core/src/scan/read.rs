@@ -2,16 +2,17 @@
 //!
 //! Each distinct digest is read once, by the number it has in [`Manifests`], grouped by blob prefix so that a
 //! filesystem opens each prefix once. Content is checked against its digest before it is believed; what does not
-//! match is read again (it may just be being written) and then taken for damaged. A blob that is not found must be
-//! missing from its directory's listing too.
+//! match is read again (it may just be being written) and then taken for damaged. A blob that is not found is looked
+//! for in every quarantine, and must be missing from its directory's listing too.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::bulk::{changed, collect};
+use crate::catalog::Quarantine;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
-use crate::layout::distribution as layout;
+use crate::layout::{distribution as layout, quarantine};
 use crate::manifest::{MAX_SIZE, Parser, Reference, Role, Shape, looks_like_manifest, scan_digests};
 use crate::manifests::{Edge, ManifestId, Manifests, State};
 use crate::progress::Control;
@@ -26,6 +27,7 @@ pub(crate) fn load(
     store: &(impl List + Read + ?Sized),
     manifests: &mut Manifests,
     prefixes: &BTreeSet<(Algorithm, u8)>,
+    quarantines: &[Quarantine],
     control: &Control,
 ) -> Result<()> {
     loop {
@@ -33,25 +35,82 @@ pub(crate) fn load(
         if ids.is_empty() {
             return Ok(());
         }
-        let first = read_all(store, manifests, &ids, Attempt::First, control)?;
-        let second = read_all(store, manifests, &first.doubtful(), Attempt::Second, control)?;
-        let absent = first.absent().chain(second.absent()).collect();
-        confirm_absent(store, manifests, absent, prefixes, control)?;
-        // By number, so that what is found next is numbered alike in every run.
-        let mut found: Vec<Found> = first.settled().chain(second.settled()).collect();
-        found.sort_unstable_by_key(|found| found.id);
-        for found in found {
-            let edges: Vec<Edge> = found
-                .leads_to
-                .iter()
-                .map(|reference| Edge {
-                    role: reference.role,
-                    target: manifests.intern(&reference.digest, reference.role == Role::Child),
-                })
-                .collect();
-            manifests.settle(found.id, found.state, found.span, &edges);
+        for ids in ids.chunks(PORTION) {
+            load_some(store, manifests, ids, prefixes, quarantines, control)?;
         }
     }
+}
+
+/// Manifests read at once: the names and findings of all of a large registry's take more memory than their graph.
+const PORTION: usize = 64 * 1024;
+
+fn load_some(
+    store: &(impl List + Read + ?Sized),
+    manifests: &mut Manifests,
+    ids: &[ManifestId],
+    prefixes: &BTreeSet<(Algorithm, u8)>,
+    quarantines: &[Quarantine],
+    control: &Control,
+) -> Result<()> {
+    let mut found = read_twice(store, manifests, ids, &registry_place, control)?;
+    for quarantine in quarantines {
+        let absent: Vec<ManifestId> = absent(&found)
+            .filter(|&id| {
+                let digest = manifests.digest(id);
+                quarantine.prefixes.contains(&(digest.algorithm(), digest.prefix()))
+            })
+            .collect();
+        let aside =
+            |algorithm, prefix| (quarantine::aside(&quarantine.tree, &layout::blob_prefix(algorithm, prefix)), "");
+        let brought: HashMap<ManifestId, Found> = read_twice(store, manifests, &absent, &aside, control)?
+            .into_iter()
+            .filter(|found| found.state != State::Absent)
+            .map(|found| (found.id, found))
+            .collect();
+        if !brought.is_empty() {
+            found.retain(|found| !brought.contains_key(&found.id));
+            found.extend(brought.into_values());
+        }
+    }
+    confirm_absent(store, manifests, absent(&found).collect(), prefixes, control)?;
+    // By number, so that what is found next is numbered alike in every run.
+    found.sort_unstable_by_key(|found| found.id);
+    for found in found {
+        let edges: Vec<Edge> = found
+            .leads_to
+            .iter()
+            .map(|reference| Edge {
+                role: reference.role,
+                target: manifests.intern(&reference.digest, reference.role == Role::Child),
+            })
+            .collect();
+        manifests.settle(found.id, found.state, found.span, &edges);
+    }
+    Ok(())
+}
+
+/// Where the blobs of a prefix are looked for: the directory, and what follows their names there.
+type PlaceOf<'a> = dyn Fn(Algorithm, u8) -> (Key, &'static str) + 'a;
+
+fn registry_place(algorithm: Algorithm, prefix: u8) -> (Key, &'static str) {
+    (layout::blob_prefix(algorithm, prefix), layout::DATA)
+}
+
+/// Reads manifests, and those that seem damaged once more.
+fn read_twice(
+    store: &(impl Read + ?Sized),
+    manifests: &Manifests,
+    ids: &[ManifestId],
+    place: &PlaceOf<'_>,
+    control: &Control,
+) -> Result<Vec<Found>> {
+    let first = read_all(store, manifests, ids, Attempt::First, place, control)?;
+    let second = read_all(store, manifests, &first.doubtful(), Attempt::Second, place, control)?;
+    Ok(first.settled().chain(second.settled()).collect())
+}
+
+fn absent(found: &[Found]) -> impl Iterator<Item = ManifestId> {
+    found.iter().filter(|found| found.state == State::Absent).map(|found| found.id)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,11 +148,6 @@ impl Answers {
         all
     }
 
-    fn absent(&self) -> impl Iterator<Item = ManifestId> {
-        let found = self.0.iter().flat_map(|reader| &reader.found);
-        found.filter(|found| found.state == State::Absent).map(|found| found.id)
-    }
-
     fn settled(self) -> impl Iterator<Item = Found> {
         self.0.into_iter().flat_map(|reader| reader.found)
     }
@@ -104,6 +158,7 @@ fn read_all(
     manifests: &Manifests,
     ids: &[ManifestId],
     attempt: Attempt,
+    place: &PlaceOf<'_>,
     control: &Control,
 ) -> Result<Answers> {
     let mut by_prefix: BTreeMap<(Algorithm, u8), Vec<ManifestId>> = BTreeMap::new();
@@ -115,7 +170,8 @@ fn read_all(
     let mut members: Vec<&[ManifestId]> = Vec::new();
     for (&(algorithm, byte), alike) in &by_prefix {
         let names = alike.iter().map(|&id| manifests.digest(id).hex());
-        groups.extend(Group::split(&layout::blob_prefix(algorithm, byte), layout::DATA, names));
+        let (directory, leaf) = place(algorithm, byte);
+        groups.extend(Group::split(&directory, leaf, names));
         members.extend(alike.chunks(Group::SIZE));
     }
     let pool: Mutex<Vec<Reader>> = Mutex::default();

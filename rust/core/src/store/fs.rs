@@ -6,17 +6,19 @@
 //!
 //! More threads than cores: on a cold cache they wait for the disk most of the time.
 
+mod rename;
 mod sys;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rustix::io::Errno;
 
 use super::{
     Content, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove, RemoveVisitor,
-    Stat, StatVisitor,
+    RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::parallel::{cores, for_each};
@@ -132,6 +134,15 @@ impl List for FsStore {
             Ok(())
         })
     }
+
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        for_each(self.jobs, directories.len(), control, |index, (): &mut ()| {
+            let key = &directories[index];
+            let Some(directory) = self.directory("stat", key)? else { return visit(index, None) };
+            let (_, stat) = sys::stat(directory.as_fd(), b".").map_err(|errno| failure("stat", key, errno))?;
+            visit(index, Some(stat.modified))
+        })
+    }
 }
 
 fn stat(directory: BorrowedFd<'_>, group: &Group, index: usize, path: &mut Vec<u8>) -> Result<Option<Stat>> {
@@ -190,21 +201,58 @@ impl Remove for FsStore {
                 let outcome = match &directory {
                     Ok(Some(directory)) => self.remove_one(directory.as_fd(), group, index, holder),
                     Ok(None) => Ok(Removal::Absent),
-                    Err(error) => Err(Error::io(
-                        "remove",
-                        &group.key(index),
-                        error.io_source().map_or_else(|| io::Error::other(error.to_string()), copy_of),
-                    )),
+                    Err(error) => Err(again(error, "remove", &group.key(index))),
                 };
                 visit(group_index, index, outcome);
             }
             Ok(())
         })
     }
+
+    fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
+        for_each(self.jobs.min(REMOVING_THREADS), renames.len(), control, |group_index, (): &mut ()| {
+            let renames = &renames[group_index];
+            let route = rename::Route::open(self, renames);
+            for index in 0..renames.names.len() {
+                // Between two files, never inside one move.
+                control.check()?;
+                visit(group_index, index, route.rename(renames.names.get(index)));
+            }
+            Ok(())
+        })
+    }
+
+    fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>> {
+        let failures: Mutex<Vec<Error>> = Mutex::default();
+        let fail = |error| failures.lock().expect("no thread panics while it counts").push(error);
+        for_each(self.jobs.min(REMOVING_THREADS), groups.len(), control, |index, (): &mut ()| {
+            let group = &groups[index];
+            let directory = match self.directory("remove", &group.directory) {
+                Ok(Some(directory)) => directory,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    fail(error);
+                    return Ok(());
+                }
+            };
+            for name in group.names.iter() {
+                control.check()?;
+                if let Err(errno) = sys::remove_empty_directory(directory.as_fd(), name) {
+                    fail(failure("remove", &group.directory.join(name), errno));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(failures.into_inner().expect("no thread panics while it counts"))
+    }
 }
 
-fn copy_of(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
+/// What happened to a directory, as what happened to something in it.
+fn again(error: &Error, operation: &'static str, key: &Key) -> Error {
+    let copy = |source: &io::Error| {
+        source.raw_os_error().map_or_else(|| io::Error::from(source.kind()), io::Error::from_raw_os_error)
+    };
+    Error::io(operation, key, error.io_source().map_or_else(|| io::Error::other(error.to_string()), copy))
 }
 
 impl FsStore {
@@ -212,6 +260,13 @@ impl FsStore {
     fn remove_one(&self, parent: BorrowedFd<'_>, group: &Group, index: usize, holder: Holder) -> Result<Removal> {
         let name = group.names.get(index);
         let failed = |errno| failure("remove", &group.key(index), errno);
+        if group.leaf.is_empty() {
+            return match sys::remove_file(parent, name) {
+                Ok(()) => Ok(Removal::Removed),
+                Err(Errno::NOENT) => Ok(Removal::Absent),
+                Err(errno) => Err(failed(errno)),
+            };
+        }
         let removed = match self.beneath.open_holder(parent, name) {
             Ok(directory) => match sys::remove_file(directory.as_fd(), group.leaf.as_bytes()) {
                 Ok(()) => true,
@@ -222,9 +277,8 @@ impl FsStore {
             Err(errno) => return Err(failed(errno)),
         };
         if holder == Holder::RemoveIfEmpty {
-            match sys::remove_directory(parent, name) {
-                // Not empty: something that regsweep does not know is in there, and stays.
-                Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => {}
+            match sys::remove_empty_directory(parent, name) {
+                Ok(()) => {}
                 Err(errno) if removed => {
                     return Ok(Removal::HolderStays(failure("remove", &group.directory.join(name), errno)));
                 }

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::{
-    Content, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Remove, RemoveVisitor, StatVisitor,
+    Content, Group, Holder, Key, List, ListVisitor, Names, Page, Read, ReadVisitor, Remove, RemoveVisitor,
+    RenameVisitor, Renames, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Result};
 use crate::progress::Control;
@@ -30,6 +31,8 @@ pub enum Operation {
     Read,
     /// Removing a file.
     Remove,
+    /// Moving something away from the key.
+    Rename,
 }
 
 /// A store on which a script says what goes wrong, for tests.
@@ -86,6 +89,17 @@ impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S,
             }
         })
     }
+
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        self.store.directory_times(directories, control, &|index, modified| {
+            let key = &directories[index];
+            match self.fault(Operation::Stat, key) {
+                Some(Fault::Error(kind)) => Err(error("stat", key, kind)),
+                Some(Fault::Vanish) => visit(index, None),
+                Some(Fault::Short(_)) | None => visit(index, modified),
+            }
+        })
+    }
 }
 
 impl<S: Read, F: Fn(Operation, &Key) -> Option<Fault> + Sync> Read for Faulty<S, F> {
@@ -114,12 +128,32 @@ impl<S: Remove, F: Fn(Operation, &Key) -> Option<Fault> + Sync> Remove for Fault
                     visit(group_index, index, Err(error("remove", &key, kind)));
                     continue;
                 }
-                let mut names = super::Names::default();
-                names.push(group.names.get(index));
+                let names = Names::from_iter([group.names.get(index)]);
                 let one = Group { directory: group.directory.clone(), names, leaf: group.leaf };
                 self.store.remove(&[one], holder, control, &|_, _, outcome| visit(group_index, index, outcome))?;
             }
         }
         Ok(())
+    }
+
+    fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
+        for (number, all) in renames.iter().enumerate() {
+            for index in 0..all.names.len() {
+                control.check()?;
+                let name = all.names.get(index);
+                let key = all.from.key(name);
+                if let Some(Fault::Error(kind)) = self.fault(Operation::Rename, &key) {
+                    visit(number, index, Err(error("move", &key, kind)));
+                    continue;
+                }
+                let one = Renames { names: Names::from_iter([name]), from: all.from.clone(), to: all.to.clone() };
+                self.store.rename(&[one], control, &|_, _, outcome| visit(number, index, outcome))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>> {
+        self.store.remove_empty(groups, control)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::aside::{self, Aside, Asked};
 use super::edges::{Edges, Relation};
 use super::{Keeper, Step, keepers};
 use crate::catalog::{Catalog, Repository, Target};
@@ -24,6 +25,8 @@ pub struct Part {
     pub step: Step,
     /// Its size in bytes; nothing where it is not stored.
     pub size_bytes: Option<u64>,
+    /// Index of the quarantine in which it lies, where it is not stored and comes back from there.
+    pub quarantine: Option<usize>,
     /// The first of what else keeps it, in order.
     pub others: Vec<Keeper>,
     /// How many there are.
@@ -41,6 +44,8 @@ pub struct TagContents {
     pub is_current: bool,
     /// Each digest once: below what refers to it, in the order of the documents; artifacts after what they are about.
     pub parts: Vec<Part>,
+    /// Earlier tags of this name, which runs have set aside.
+    pub asides: Vec<Aside>,
     /// What of it is stored.
     pub total: Amount,
     /// What nothing else keeps.
@@ -64,6 +69,8 @@ pub struct RepositorySummary {
     pub kept_whole: bool,
     /// What it reaches.
     pub share: Share,
+    /// What runs have set aside of it.
+    pub asides: Vec<Aside>,
 }
 
 /// Works out what a tag reaches. What else keeps a part: other tags, keep lists, age, damage, and links to manifests
@@ -92,7 +99,9 @@ pub fn contents_of_tag(
     let target = catalog.repositories[repository].tags.as_ref().map(|tags| &tags[tag].target);
     let is_current = matches!(target, Some(Target::Manifest(_)));
     let (total, unique) = (Amount::default(), Amount::default());
-    let mut contents = TagContents { repository, tag, is_current, parts: Vec::new(), total, unique };
+    let asides = asides_of_tag(catalog, &manifests, repository, tag);
+    let mut contents = TagContents { repository, tag, is_current, parts: Vec::new(), asides, total, unique };
+    let aside: HashMap<Digest, usize> = marks.quarantined.iter().map(|&(run, digest)| (digest, run)).collect();
     let mut met = vec![0; edges.len()];
     for (mark, (depth, relation, digest)) in (1..).zip(steps) {
         control.check()?;
@@ -109,9 +118,16 @@ pub fn contents_of_tag(
         let other_count = others.len();
         others.truncate(limit);
         let step = Step { relation, digest, shape: edges.shape(node) };
-        contents.parts.push(Part { depth, step, size_bytes, others, other_count });
+        let quarantine = aside.get(&digest).copied().filter(|_| size_bytes.is_none());
+        contents.parts.push(Part { depth, step, size_bytes, quarantine, others, other_count });
     }
     Ok(contents)
+}
+
+fn asides_of_tag(catalog: &Catalog, manifests: &Manifests, repository: usize, tag: usize) -> Vec<Aside> {
+    let repository = &catalog.repositories[repository];
+    let name = repository.tags.as_ref().map(|tags| tags[tag].name.as_slice());
+    name.map_or_else(Vec::new, |name| aside::find(catalog, manifests, Asked::Tag(&repository.name, name)))
 }
 
 fn targets(repository: &Repository, tag: usize) -> &[ManifestId] {
@@ -150,7 +166,7 @@ fn reached(
             })?;
         }
         for &(index, target) in aliases.targets(&digest) {
-            add(Relation::Alias(u32::try_from(index).expect("fewer repositories than numbers")), target);
+            add(Relation::alias(index), target);
         }
         for &referrer in id.map_or(&[][..], |id| marks.referrers(id)) {
             add(Relation::Referrer, *manifests.digest(referrer));
@@ -237,5 +253,6 @@ pub fn summarize_repository(
         eligible_layer_link_count: marks.layer_links.iter().filter(|&(index, _)| index == repository).count(),
         kept_whole: marks.kept_whole().contains(&repository),
         share: usage.repositories[repository].share,
+        asides: aside::find(catalog, &manifests, Asked::Repository(&catalog.repositories[repository].name)),
     })
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::graph::{gather, has_edge, is_there};
 use crate::manifest::{Role, Shape};
 use crate::manifests::{ManifestId, Manifests, State};
-use crate::mark::{Marks, Root, RootKind, for_each_root, list_layer_links, resolve_keep};
+use crate::mark::{Marks, Root, RootKind, for_each_root, list_layer_links, resolve_keep, young_layers_aside};
 use crate::progress::Control;
 use crate::store::List;
 
@@ -25,8 +25,14 @@ pub enum Relation {
     Reference(Role),
     /// An artifact that is about it.
     Referrer,
-    /// A layer link of the repository with this index holds it.
-    Alias(u32),
+    /// A layer link of the repository with this index holds it, or one that is set aside.
+    Alias(Option<u32>),
+}
+
+impl Relation {
+    pub(super) fn alias(repository: Option<usize>) -> Self {
+        Self::Alias(repository.map(|index| u32::try_from(index).expect("fewer repositories than numbers")))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +69,7 @@ impl<'a> Edges<'a> {
         let (others, numbers) = (Vec::new(), HashMap::new());
         let (all, roots, as_blobs) = (Vec::new(), Vec::new(), Vec::new());
         let mut found = Self { manifests, others, numbers, all, roots, as_blobs };
-        let aliases = catalog.repositories.iter().flat_map(|repository| &repository.aliases);
-        let aliasing = aliases.flat_map(|alias| [Some(alias.target), alias.layer]).flatten();
+        let aliasing = catalog.aliases().flat_map(|alias| [Some(alias.target), alias.layer]).flatten();
         for digest in wanted.iter().copied().chain(aliasing) {
             found.add_node(&digest);
         }
@@ -129,12 +134,10 @@ impl<'a> Edges<'a> {
             let referrers = marks.referrers(id).iter();
             self.all.extend(referrers.map(|&to| Edge { to, from: id, relation: Relation::Referrer }));
         }
-        for (index, repository) in (0..).zip(&marks.catalog.repositories) {
-            for alias in &repository.aliases {
-                let ends = alias.layer.filter(|layer| self.stands_for_others(marks, layer));
-                if let Some((from, to)) = ends.and_then(|layer| self.node(&layer)).zip(self.node(&alias.target)) {
-                    self.all.push(Edge { to, from, relation: Relation::Alias(index) });
-                }
+        for (repository, alias) in marks.catalog.aliases_by_repository() {
+            let ends = alias.layer.filter(|layer| self.stands_for_others(marks, layer));
+            if let Some((from, to)) = ends.and_then(|layer| self.node(&layer)).zip(self.node(&alias.target)) {
+                self.all.push(Edge { to, from, relation: Relation::alias(repository) });
             }
         }
         self.all.sort_unstable();
@@ -170,7 +173,8 @@ impl<'a> Edges<'a> {
             let unknown = repository.aliases.iter().filter(|alias| alias.layer.is_none());
             unknown.map(move |alias| (alias.target, Root::of_repository(RootKind::UnknownAlgorithm, index)))
         });
-        let by_digest = kept.chain(young).chain(young_links).chain(damaged).chain(unknown);
+        let aside = young_layers_aside(catalog).map(|(name, digest)| (digest, Root::aside(catalog, name)));
+        let by_digest = kept.chain(young).chain(young_links).chain(damaged).chain(unknown).chain(aside);
         roots.extend(by_digest.filter_map(|(digest, root)| Some((self.node(&digest)?, root))));
         self.roots = roots;
         self.sort_roots();

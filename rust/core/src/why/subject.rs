@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::aside;
 use crate::candidates::blob_of;
 use crate::catalog::Catalog;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
 use crate::graph::gather;
 use crate::layout::distribution as layout;
-use crate::mark::Marks;
+use crate::mark::{Marks, list_quarantined};
 use crate::progress::Control;
 use crate::scan::collect_listed;
 use crate::store::{Key, List};
@@ -17,7 +18,7 @@ use crate::store::{Key, List};
 const LEAST_DIGITS: usize = 6;
 
 /// What a question is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A digest.
     Digest(Digest),
@@ -25,6 +26,8 @@ pub enum Subject {
     Repository(usize),
     /// A tag, by the index of its repository and its own.
     Tag(usize, usize),
+    /// The name of a repository, or of a tag, that only lies in quarantines.
+    Aside(Vec<u8>, Option<Vec<u8>>),
 }
 
 /// What became of a question's text.
@@ -44,7 +47,7 @@ pub enum Resolved {
 /// # Errors
 /// Any failure to list blobs, or to read references back.
 pub fn resolve(store: &impl List, marks: &Marks, text: &[u8], control: &Control) -> Result<Resolved> {
-    let found = |subject| Ok(Resolved::Found(subject));
+    let found = |subject: Subject| Ok(Resolved::Found(subject));
     let text = match text.iter().position(|&byte| byte == b'@') {
         Some(at) if text[at + 1..].contains(&b':') => &text[at + 1..],
         _ => text,
@@ -60,14 +63,22 @@ pub fn resolve(store: &impl List, marks: &Marks, text: &[u8], control: &Control)
         if let Some(index) = repository(text) {
             return found(Subject::Repository(index));
         }
-        if let Some(colon) = text.iter().rposition(|&byte| byte == b':')
-            && let Some(index) = repository(&text[..colon])
-        {
-            let mut tags = catalog.repositories[index].tags.iter().flatten();
-            return Ok(match tags.position(|tag| tag.name == text[colon + 1..]) {
-                Some(tag) => Resolved::Found(Subject::Tag(index, tag)),
-                None => Resolved::Unknown("the repository has no such tag"),
-            });
+        if aside::is_known(catalog, text, None) {
+            return found(Subject::Aside(text.to_vec(), None));
+        }
+        if let Some(colon) = text.iter().rposition(|&byte| byte == b':') {
+            let (name, tag) = (&text[..colon], &text[colon + 1..]);
+            let index = repository(name);
+            let mut tags = index.into_iter().flat_map(|index| catalog.repositories[index].tags.iter().flatten());
+            if let Some((index, tag)) = index.zip(tags.position(|other| other.name == tag)) {
+                return found(Subject::Tag(index, tag));
+            }
+            if aside::is_known(catalog, name, Some(tag)) {
+                return found(Subject::Aside(name.to_vec(), Some(tag.to_vec())));
+            }
+            if index.is_some() {
+                return Ok(Resolved::Unknown("the repository has no such tag"));
+            }
         }
     }
     let Some(abbreviation) = abbreviation else {
@@ -115,7 +126,7 @@ impl Abbreviation {
             && rest.is_some_and(|rest| self.half.is_none_or(|half| rest.first().is_some_and(|byte| byte >> 4 == half)))
     }
 
-    /// All digests that begin so: stored ones, and those that something in the store names.
+    /// All digests that begin so: stored ones and those set aside, and those that something in the store names.
     fn find(&self, store: &impl List, marks: &Marks, control: &Control) -> Result<BTreeSet<Digest>> {
         let catalog: &Catalog = &marks.catalog;
         let manifests = catalog.manifests();
@@ -134,11 +145,16 @@ impl Abbreviation {
             let all = references.iter().map(|reference| &reference.digest).chain([manifests.digest(id)]);
             found.extend(all.filter(|digest| self.fits(digest)));
         })?;
-        let aliases = catalog.repositories.iter().flat_map(|repository| &repository.aliases);
-        let linked = aliases.flat_map(|alias| [Some(alias.target), alias.layer]).flatten();
+        let linked = catalog.aliases().flat_map(|alias| [Some(alias.target), alias.layer]).flatten();
         let linked = linked.chain(marks.layer_links.iter().map(|(_, digest)| digest));
         let linked = linked.filter(|digest| self.fits(digest));
-        Ok(stored.into_iter().flatten().chain(named.into_batches().flatten()).chain(linked).collect())
+        let mut found: BTreeSet<Digest> =
+            stored.into_iter().flatten().chain(named.into_batches().flatten()).chain(linked).collect();
+        for quarantine in &catalog.quarantines {
+            let aside = list_quarantined(store, quarantine, control, |digest| self.fits(digest))?;
+            found.extend(aside.into_iter().flatten());
+        }
+        Ok(found)
     }
 }
 

@@ -11,7 +11,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, StatxFlags, openat, openat2, statx, unlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, StatxFlags, linkat, mkdirat, openat, openat2,
+    renameat, renameat_with, statx, unlinkat,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::store::{Entries, EntryKind, Stat};
@@ -254,7 +257,44 @@ pub(super) fn remove_file(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), 
     retry_on_intr(|| unlinkat(directory, name, AtFlags::empty()))
 }
 
-/// Removes a directory if it is empty.
-pub(super) fn remove_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    retry_on_intr(|| unlinkat(parent, name, AtFlags::REMOVEDIR))
+/// Removes a directory if it is empty. What is not: something that regsweep does not know is in there, and stays.
+pub(super) fn remove_empty_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    match retry_on_intr(|| unlinkat(parent, name, AtFlags::REMOVEDIR)) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Makes a directory, for whoever the process's umask lets in. One that is there is as good.
+pub(super) fn make_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    match retry_on_intr(|| mkdirat(parent, name, Mode::RWXU | Mode::RWXG | Mode::RWXO)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Moves a file or directory, never over another one: `EXIST` where something is there.
+pub(super) fn rename(from: BorrowedFd<'_>, from_name: &[u8], to: BorrowedFd<'_>, to_name: &[u8]) -> Result<(), Errno> {
+    match retry_on_intr(|| renameat_with(from, from_name, to, to_name, RenameFlags::NOREPLACE)) {
+        // NFS and some others know no flags.
+        Err(Errno::INVAL | Errno::NOSYS) => rename_without_flags(from, from_name, to, to_name),
+        renamed => renamed,
+    }
+}
+
+/// `link` fails where something is there, and so does `rename` of a directory onto anything but an empty one.
+pub(super) fn rename_without_flags(
+    from: BorrowedFd<'_>,
+    from_name: &[u8],
+    to: BorrowedFd<'_>,
+    to_name: &[u8],
+) -> Result<(), Errno> {
+    if stat(from, from_name)?.0 == EntryKind::Directory {
+        return match retry_on_intr(|| renameat(from, from_name, to, to_name)) {
+            Err(Errno::NOTEMPTY) => Err(Errno::EXIST),
+            renamed => renamed,
+        };
+    }
+    retry_on_intr(|| linkat(from, from_name, to, to_name, AtFlags::empty()))?;
+    remove_file(from, from_name)
 }

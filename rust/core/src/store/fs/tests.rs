@@ -54,6 +54,28 @@ fn symlinks_are_not_followed_anywhere_below_the_root() {
 }
 
 #[test]
+fn nothing_is_removed_through_a_symlink() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir_all(outside.path().join("x/empty")).unwrap();
+    fs::write(outside.path().join("x/file"), "kept").unwrap();
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("a")).unwrap();
+    symlink(outside.path().join("x"), root.path().join("a/x")).unwrap();
+    symlink(outside.path().join("x/empty"), root.path().join("a/empty")).unwrap();
+    for store in both(root.path()) {
+        for group in [one("a/x", "file", ""), one("a", "x", "file")] {
+            let visit = |_, _, outcome: Result<Removal>| assert!(outcome.is_err());
+            store.remove(&group, Holder::Keep, &Control::default(), &visit).unwrap();
+        }
+        let groups = [one("a/x", "empty", ""), one("a", "empty", "")].concat();
+        store.remove_empty(&groups, &Control::default()).unwrap();
+        let times = store.directory_times(&[Key::new("a/x")], &Control::default(), &|_, _| Ok(()));
+        assert_eq!(times.unwrap_err().kind(), Kind::Layout);
+    }
+    assert!(outside.path().join("x/empty").is_dir() && outside.path().join("x/file").is_file());
+}
+
+#[test]
 fn a_root_that_is_a_symlink_is_followed() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("real/a/b")).unwrap();

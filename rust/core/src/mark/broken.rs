@@ -5,13 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Closure;
 use crate::catalog::{Catalog, Target};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::live_set::{Flag, LiveSet};
 use crate::manifest::{Reference, Role};
 use crate::manifests::{ManifestId, Manifests, State};
-use crate::mark::Closure;
 
 /// What an image misses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,7 +44,7 @@ impl BrokenImage {
     }
 }
 
-pub(crate) fn find(
+pub(super) fn find(
     catalog: &Catalog,
     manifests: &Manifests,
     closure: &Closure,

@@ -1,0 +1,67 @@
+"""``regsweep apply``: what a plan names and nothing needs goes into quarantine."""
+
+from __future__ import annotations
+
+import click
+
+from regsweep import apply as applying
+from regsweep import plan as plans
+from regsweep import safety
+from regsweep.cli import summary
+from regsweep.cli.common import (
+    Duration,
+    command,
+    exit_code_of,
+    jobs_option,
+    open_for,
+    override_option,
+    progress_line,
+    say,
+    show,
+)
+from regsweep.cli.plan_summary import applied_lines, failure_lines
+from regsweep.cli.progress import describe_removal
+
+
+@click.command()
+@click.argument("plan", metavar="PLAN")
+@click.option(
+    "--store",
+    metavar="STORE",
+    help="The store, where it is not at the root that the plan names (or its configuration).",
+)
+@click.option("--permanent", is_flag=True, help="Remove at once, with no way back: for a registry that is stopped.")
+@click.option(
+    "--max-plan-age",
+    type=Duration(),
+    default=plans.DEFAULT_MAX_PLAN_AGE_SECONDS,
+    show_default="7d",
+    help="Refuse an older plan.",
+)
+@override_option(*safety.APPLY_GUARDS, *safety.GUARDS)
+@jobs_option
+@command
+def apply(
+    plan: str, store: str | None, permanent: bool, max_plan_age: float, overrides: tuple[str, ...], jobs: int | None
+) -> int:
+    """Apply PLAN: mark again, drop from it what became reachable, set the rest aside.
+
+    What is set aside lies below the storage root, in .regsweep/, until it is purged; 'regsweep undo' brings it back. An
+    application that was interrupted is taken up by running the same command again.
+    """
+    head = plans.read_head(plan)
+    opened = open_for(store or head.root, jobs)
+    line = progress_line()
+    applied = applying.apply(
+        opened,
+        plan,
+        permanent=permanent,
+        overrides=overrides,
+        max_plan_age=max_plan_age,
+        progress=line.start(describe_removal(head.totals.items)),
+    )
+    line.clear()
+    say(summary.findings(applied.marks))
+    say(failure_lines([*applied.failures]))
+    show(applied_lines(applied, store or head.root))
+    return exit_code_of(applied.marks, failed=bool(applied.failures), interrupted=applied.removed.interrupted)

@@ -1,0 +1,39 @@
+"""``regsweep undo``: bring back what a run has set aside."""
+
+from __future__ import annotations
+
+import click
+
+from regsweep import exit_codes, quarantine
+from regsweep.cli.common import command, jobs_option, open_for, progress_line, say, show, store_argument
+from regsweep.cli.plan_summary import failure_lines
+from regsweep.cli.progress import describe_removal
+from regsweep.units import format_count
+
+
+@click.command()
+@store_argument
+@click.argument("run")
+@jobs_option
+@command
+def undo(store: str, run: str, jobs: int | None) -> int:
+    """Bring back everything that RUN has set aside on STORE, links included.
+
+    Where something was pushed anew meanwhile, that stays, and what was set aside from there is named.
+    """
+    line = progress_line()
+    undone = quarantine.undo(open_for(store, jobs), run, progress=line.start(describe_removal(0)))
+    line.clear()
+    restored = undone.restored
+    say(f"{key}: pushed anew meanwhile; the newer one stays" for key in restored.replaced)
+    say(failure_lines([*restored.failures]))
+    show(
+        [
+            f"brought back run {run}: {format_count(restored.tag_count, 'tag')}, "
+            f"{format_count(restored.manifest_count, 'manifest')}, "
+            f"{format_count(restored.layer_link_count, 'layer link')}, {format_count(restored.blob_count, 'blob')}"
+        ]
+    )
+    if restored.interrupted:
+        return exit_codes.INTERRUPTED
+    return exit_codes.DONE_WITH_DAMAGE if restored.failures else exit_codes.DONE

@@ -1,0 +1,70 @@
+"""Directories that nothing is left in: of layer links and blobs that were removed, of tags, of whole repositories.
+
+::
+
+    store = regsweep.open("/var/lib/registry")
+    print(store.empty().repositories)
+    regsweep.remove_empty(store)
+"""
+
+from __future__ import annotations
+
+from regsweep import _core
+from regsweep._core import EmptyDirectories
+from regsweep.errors import StorageError
+from regsweep.journal import Journal, unfinished
+from regsweep.lock import StoreLock
+from regsweep.units import seconds_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from regsweep.library import ProgressCallback, Store
+
+__all__ = ["DEFAULT_EMPTY_SECONDS", "EmptyDirectories", "find_empty", "remove_empty"]
+
+DEFAULT_EMPTY_SECONDS = 86400.0
+
+
+def find_empty(
+    core: _core.Store,
+    *,
+    older_than: timedelta | float = DEFAULT_EMPTY_SECONDS,
+    progress: ProgressCallback | None = None,
+) -> EmptyDirectories:
+    """What ``Store.empty`` gives.
+
+    Raises:
+        StorageError: something could not be listed.
+    """
+    try:
+        return core.empty(seconds_of(older_than), progress=progress)
+    except _core.CoreError as error:
+        raise StorageError.from_core(error) from error
+
+
+def remove_empty(
+    store: Store,
+    *,
+    older_than: timedelta | float = DEFAULT_EMPTY_SECONDS,
+    progress: ProgressCallback | None = None,
+) -> EmptyDirectories:
+    """Removes the directories that ``Store.empty`` would find now, by a call that takes none with anything in it.
+
+    A failed removal never stops the rest: look at ``failures`` of the result. Running again is always safe.
+
+    Args:
+        store: where.
+        older_than: how long they have not changed; a number is seconds.
+        progress: called about ten times a second, from this thread.
+
+    Raises:
+        LockedError: another run is at work on the store; nothing was removed.
+        UnfinishedError: something could not be listed; what was removed until then is removed.
+    """
+    with (
+        StoreLock(Journal(store.root), "empty"),
+        unfinished("empty directories were being removed", "run it again"),
+    ):
+        return _core.remove_empty(store.core, seconds_of(older_than), progress=progress)
