@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         KeepListError,
         OutputError,
         RegsweepError,
+        RepositoryPatternError,
+        StateError,
         StorageError,
         UnitError,
         UploadAgeError,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from regsweep.library import open_store as open
     from regsweep.safety import GUARDS, Refusal
     from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
+    from regsweep.verify import Finding, Verification, VerifyProgress
 
 __all__ = [
     "GUARDS",
@@ -52,6 +55,7 @@ __all__ = [
     "ConfigurationError",
     "Damage",
     "DriverError",
+    "Finding",
     "GuardRefused",
     "KeepListError",
     "Marks",
@@ -64,12 +68,16 @@ __all__ = [
     "RemovalFailure",
     "Removed",
     "RemovedUploads",
+    "RepositoryPatternError",
+    "StateError",
     "StorageError",
     "Store",
     "UnitError",
     "Upload",
     "UploadAgeError",
     "Uploads",
+    "Verification",
+    "VerifyProgress",
     "__version__",
     "open",
     "read_keep_list",
@@ -79,10 +87,12 @@ __all__ = [
 
 _ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
 _OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
+_OF_VERIFICATION = ("Finding", "Verification", "VerifyProgress")
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
     **{name: ("regsweep.uploads", name) for name in _OF_UPLOADS},
+    **{name: ("regsweep.verify", name) for name in _OF_VERIFICATION},
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
     "Refusal": ("regsweep.safety", "Refusal"),

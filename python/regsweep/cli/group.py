@@ -24,6 +24,7 @@ _LAZY_COMMANDS = {
         "runs",
         "undo",
         "uploads",
+        "verify",
     )
 }
 

@@ -6,6 +6,7 @@ mod catalog;
 mod choices;
 mod descriptor;
 mod errors;
+mod inventory;
 mod marks;
 mod plan;
 mod progress;
@@ -26,6 +27,8 @@ mod _core {
     use crate::catalog::{Catalog, TagRow};
     #[pymodule_export]
     use crate::errors::CoreError;
+    #[pymodule_export]
+    use crate::inventory::Inventory;
     #[pymodule_export]
     use crate::marks::{BrokenImage, Damage, Marks, Note};
     #[pymodule_export]

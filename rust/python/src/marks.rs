@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use regsweep_core::broken::Missing;
+use regsweep_core::broken::{self, Missing};
 use regsweep_core::catalog;
 use regsweep_core::digest::Digest;
 use regsweep_core::lines::{self, Format};
@@ -55,6 +55,19 @@ pub(crate) struct BrokenImage {
     missing: String,
     role: &'static str,
     counts: bool,
+}
+
+impl BrokenImage {
+    pub(crate) fn of(repository: String, image: &broken::BrokenImage) -> Self {
+        Self {
+            repository,
+            tag: image.tag.as_deref().map(name),
+            manifest: image.manifest.to_string(),
+            missing: image.missing.to_string(),
+            role: role_name(image.role),
+            counts: image.counts(),
+        }
+    }
 }
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
@@ -186,15 +199,8 @@ impl Marks {
     #[getter]
     fn broken(&self) -> Vec<BrokenImage> {
         let marks = self.get();
-        let convert = |broken: &regsweep_core::broken::BrokenImage| BrokenImage {
-            repository: marks.catalog.repositories[broken.repository].display_name(),
-            tag: broken.tag.as_deref().map(name),
-            manifest: broken.manifest.to_string(),
-            missing: broken.missing.to_string(),
-            role: role_name(broken.role),
-            counts: broken.counts(),
-        };
-        marks.broken.iter().map(convert).collect()
+        let repository = |index: usize| marks.catalog.repositories[index].display_name();
+        marks.broken.iter().map(|image| BrokenImage::of(repository(image.repository), image)).collect()
     }
 
     #[getter]

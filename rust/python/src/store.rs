@@ -12,6 +12,7 @@ use regsweep_core::store::fs::FsStore;
 
 use crate::catalog::Catalog;
 use crate::errors::{convert, exception};
+use crate::inventory::Inventory;
 use crate::text::name;
 use crate::uploads::Uploads;
 use crate::wait::run;
@@ -60,5 +61,10 @@ impl Store {
     #[pyo3(signature = (*, progress = None))]
     fn uploads(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Uploads> {
         Uploads::list(py, &self.store, progress)
+    }
+
+    #[pyo3(signature = (*, progress = None))]
+    fn inventory(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Inventory> {
+        Inventory::take(py, &self.store, progress)
     }
 }
