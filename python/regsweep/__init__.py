@@ -37,7 +37,9 @@ if TYPE_CHECKING:
         PullsError,
         Refusal,
         RegsweepError,
+        RepositoryPatternError,
         RunError,
+        StateError,
         StorageError,
         UnitError,
         UploadAgeError,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from regsweep.library import open_store as open
     from regsweep.safety import GUARDS
     from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
+    from regsweep.verify import Finding, Verification, VerifyProgress
 
 __all__ = [
     "GUARDS",
@@ -68,6 +71,7 @@ __all__ = [
     "Damage",
     "DriverError",
     "EmptyDirectories",
+    "Finding",
     "GuardRefused",
     "InvalidNameError",
     "JournalError",
@@ -87,13 +91,17 @@ __all__ = [
     "RemovalFailure",
     "Removed",
     "RemovedUploads",
+    "RepositoryPatternError",
     "RunError",
+    "StateError",
     "StorageError",
     "Store",
     "UnitError",
     "Upload",
     "UploadAgeError",
     "Uploads",
+    "Verification",
+    "VerifyProgress",
     "__version__",
     "open",
     "read_keep_list",
@@ -104,12 +112,14 @@ __all__ = [
 
 _ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
 _OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
+_OF_VERIFICATION = ("Finding", "Verification", "VerifyProgress")
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
     **{name: ("regsweep.uploads", name) for name in _OF_UPLOADS},
     "EmptyDirectories": ("regsweep.empty", "EmptyDirectories"),
     "remove_empty": ("regsweep.empty", "remove_empty"),
+    **{name: ("regsweep.verify", name) for name in _OF_VERIFICATION},
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
     "Refusal": ("regsweep.errors", "Refusal"),

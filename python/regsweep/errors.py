@@ -200,6 +200,25 @@ class OutputError(RegsweepError):
         )
 
 
+class StateError(RegsweepError):
+    """The file in which a verification keeps how far it is cannot be used."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="keep state", key=key, next_step=next_step)
+
+
+class RepositoryPatternError(RegsweepError):
+    """A pattern of repositories' names cannot be understood, or matches none."""
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(
+            message,
+            operation="choose repositories",
+            key=key,
+            next_step="write names as they are in the storage: app, team/*, team/**, !team/tmp/**",
+        )
+
+
 class UploadAgeError(RegsweepError):
     """Nothing says from which age on an upload is stale."""
 

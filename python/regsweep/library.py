@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from regsweep.config import RegistryConfig
     from regsweep.policy.selection import Choice
     from regsweep.uploads import Uploads
+    from regsweep.verify import Verification, VerifyProgress
 
     ProgressCallback: TypeAlias = Callable[[Progress], None]
     # What made manifests and tags go: nothing; that no tag leads to them; a policy; a person; a plan.
@@ -111,6 +112,45 @@ class Store:
         from regsweep.empty import find_empty
 
         return find_empty(self._core, older_than=older_than, progress=progress)
+
+    def verify(
+        self,
+        *,
+        repositories: Sequence[str] = (),
+        jobs: int | None = None,
+        max_rate: float | None = None,
+        state: str | os.PathLike[str] | None = None,
+        scanning: ProgressCallback | None = None,
+        progress: Callable[[VerifyProgress], None] | None = None,
+    ) -> Verification:
+        """Checks the content of every blob against its digest.
+
+        Ctrl-C ends it early, with what was found until then (``interrupted``); before blobs are read it is raised.
+
+        Args:
+            repositories: patterns; only what the repositories reach that match them is checked.
+            jobs: threads that read and hash; by default two for each core.
+            max_rate: bytes a second that are read at most, by all threads together.
+            state: a file that keeps how far it is. Where it says that an earlier run was interrupted, this one goes on.
+            scanning: told how far the scan is, about ten times a second, from this thread.
+            progress: told how far the checking is, likewise.
+
+        Raises:
+            StorageError: a directory could not be listed, or something stands where the layout has nothing like it.
+            RepositoryPatternError: a pattern is malformed, or none matches.
+            StateError: the file cannot be used.
+        """
+        from regsweep.verify.run import verify
+
+        return verify(
+            self._core,
+            repositories=repositories,
+            jobs=jobs,
+            max_rate=max_rate,
+            state=None if state is None else os.fspath(state),
+            scanning=scanning,
+            progress=progress,
+        )
 
 
 class Catalog:

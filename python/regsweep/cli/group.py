@@ -26,6 +26,7 @@ _LAZY_COMMANDS = {
         "runs",
         "undo",
         "uploads",
+        "verify",
     )
 }
 

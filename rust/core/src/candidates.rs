@@ -15,7 +15,7 @@ use crate::live_set::{Flag, LiveSet};
 use crate::packed::PackedDigests;
 use crate::progress::Control;
 use crate::scan::{collect_listed, is_directory, stat_groups};
-use crate::store::{Key, List, Stat};
+use crate::store::{Entry, Key, List, Stat};
 
 /// The eligible blobs of one prefix.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub struct Blobs {
 
 impl PrefixBlobs {
     /// Keeps those for which `keep` holds, given their index and digest.
-    fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
         let mut kept = Vec::with_capacity(self.sizes_bytes.len());
         let mut kept_modified = Vec::with_capacity(self.modified.len());
         self.digests.retain(|index, digest| {
@@ -140,6 +140,23 @@ impl LookedAt {
     }
 }
 
+/// The blob that an entry of a prefix directory is; what is none is noted.
+pub(crate) fn blob_of(
+    directory: &Key,
+    (algorithm, prefix): (Algorithm, u8),
+    entry: Entry<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Digest>> {
+    if !is_directory(directory, entry, notes)? {
+        return Ok(None);
+    }
+    let digest = Digest::from_hex(algorithm, entry.name).filter(|digest| digest.prefix() == prefix);
+    if digest.is_none() {
+        notes.push(Note { key: directory.join(entry.name), reason: "not a digest of this prefix" });
+    }
+    Ok(digest)
+}
+
 /// Lists all blobs and finds those that are not live. Live ones get the flag [`Flag::Stored`].
 ///
 /// What was written at the cutoff or later is not eligible either; it is returned beside the rest, with its size. So
@@ -156,20 +173,15 @@ pub(crate) fn find(
     let directories: Vec<Key> =
         prefixes.iter().map(|&(algorithm, prefix)| layout::blob_prefix(algorithm, prefix)).collect();
     let listed = collect_listed(store, &directories, control, |index, entry, dead: &mut Dead| {
-        let (algorithm, prefix) = prefixes[index];
-        if !is_directory(&directories[index], entry, &mut dead.notes)? {
-            return Ok(());
-        }
-        let Some(digest) = Digest::from_hex(algorithm, entry.name).filter(|digest| digest.prefix() == prefix) else {
-            dead.notes.push(Note { key: directories[index].join(entry.name), reason: "not a digest of this prefix" });
+        let Some(digest) = blob_of(&directories[index], prefixes[index], entry, &mut dead.notes)? else {
             return Ok(());
         };
         dead.stored_count += 1;
         if dead.stored_count.is_multiple_of(COUNTED) {
             Control::count(&control.counters.blobs, COUNTED);
         }
-        if live.view(prefix).flag(&digest, Flag::Stored).is_none() {
-            dead.digests.get_or_insert_with(|| PackedDigests::new(algorithm)).push(&digest);
+        if live.view(digest.prefix()).flag(&digest, Flag::Stored).is_none() {
+            dead.digests.get_or_insert_with(|| PackedDigests::new(digest.algorithm())).push(&digest);
         }
         Ok(())
     })?;

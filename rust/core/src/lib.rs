@@ -8,6 +8,7 @@ pub mod digest;
 pub mod empty;
 pub mod error;
 pub mod images;
+pub mod inventory;
 pub mod layout;
 pub mod lines;
 pub mod live_set;
