@@ -27,16 +27,17 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from regsweep._core import EmptyDirectories
+    from regsweep.callbacks import ProgressCallback
     from regsweep.config import RegistryConfig
-    from regsweep.policy.selection import Choice
+    from regsweep.policy.choice import Choice
     from regsweep.uploads import Uploads
     from regsweep.verify import Verification, VerifyProgress
 
-    ProgressCallback: TypeAlias = Callable[[Progress], None]
     # What made manifests and tags go: nothing; that no tag leads to them; a policy; a person; a plan.
     Mode: TypeAlias = Literal["plain", "untagged", "policy", "named", "planned"]
 
 __all__ = [
+    "DEFAULT_EMPTY_SECONDS",
     "BrokenImage",
     "Catalog",
     "Damage",
@@ -51,6 +52,10 @@ __all__ = [
     "open_store",
     "remove_eligible",
 ]
+
+
+DEFAULT_EMPTY_SECONDS = 86400.0
+"""How long directories have to be empty before they go."""
 
 
 class Store:
@@ -98,7 +103,7 @@ class Store:
         return list_uploads(self._core, self.config, progress=progress)
 
     def empty(
-        self, *, older_than: timedelta | float = 86400.0, progress: ProgressCallback | None = None
+        self, *, older_than: timedelta | float = DEFAULT_EMPTY_SECONDS, progress: ProgressCallback | None = None
     ) -> EmptyDirectories:
         """Finds repositories and directories that nothing is left in.
 
@@ -109,9 +114,10 @@ class Store:
         Raises:
             StorageError: something could not be listed.
         """
-        from regsweep.empty import find_empty
-
-        return find_empty(self._core, older_than=older_than, progress=progress)
+        try:
+            return self._core.empty(seconds_of(older_than), progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
 
     def verify(
         self,

@@ -22,7 +22,8 @@ from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
 from regsweep.units import format_bytes, format_count
 
 if TYPE_CHECKING:
-    from regsweep.library import Marks, ProgressCallback, Store
+    from regsweep.callbacks import ProgressCallback
+    from regsweep.library import Marks, Store
     from regsweep.policy import Policy
     from regsweep.policy.selection import Choice, Decider
 
