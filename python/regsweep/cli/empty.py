@@ -18,7 +18,7 @@ from regsweep.units import format_count
 SCHEMA = "regsweep.empty/1"
 
 
-@click.command(epilog=f"\b\n{exit_codes.help_text()}")
+@click.command()
 @store_argument
 @click.option(
     "--older-than",

@@ -35,7 +35,7 @@ class _Rate(FloatType):
             self.fail(str(error), param, ctx)
 
 
-@click.command(epilog=f"\b\n{exit_codes.help_text()}")
+@click.command()
 @store_argument
 @click.option(
     "--repository",
