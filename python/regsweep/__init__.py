@@ -52,7 +52,9 @@ if TYPE_CHECKING:
         PullsError,
         Refusal,
         RegsweepError,
+        RepositoryPatternError,
         RunError,
+        StateError,
         StorageError,
         UnitError,
         UnknownNameError,
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from regsweep.library import open_store as open
     from regsweep.safety import GUARDS
     from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
+    from regsweep.verify import Finding, Verification, VerifyProgress
 
 __all__ = [
     "GUARDS",
@@ -89,6 +92,7 @@ __all__ = [
     "DigestExplanation",
     "DriverError",
     "EmptyDirectories",
+    "Finding",
     "GuardRefused",
     "InvalidNameError",
     "JournalError",
@@ -110,20 +114,24 @@ __all__ = [
     "RemovalFailure",
     "Removed",
     "RemovedUploads",
-    "RunError",
     "RepositoryExplanation",
+    "RepositoryPatternError",
     "RepositoryUsage",
+    "RunError",
+    "StateError",
     "StorageError",
     "Store",
     "TagExplanation",
     "TagPart",
     "TagUsage",
     "UnitError",
+    "UnknownNameError",
     "Upload",
     "UploadAgeError",
     "Uploads",
-    "UnknownNameError",
     "Usage",
+    "Verification",
+    "VerifyProgress",
     "__version__",
     "open",
     "read_keep_list",
@@ -149,6 +157,7 @@ _OF_LOOKING = (
     "TagUsage",
     "Usage",
 )
+_OF_VERIFICATION = ("Finding", "Verification", "VerifyProgress")
 # Public name to the module that has it, and its name there.
 _HOMES = {
     **{name: ("regsweep.errors", name) for name in _ERRORS},
@@ -156,6 +165,7 @@ _HOMES = {
     **{name: ("regsweep._core", name) for name in _OF_LOOKING},
     "EmptyDirectories": ("regsweep.empty", "EmptyDirectories"),
     "remove_empty": ("regsweep.empty", "remove_empty"),
+    **{name: ("regsweep.verify", name) for name in _OF_VERIFICATION},
     "__version__": ("regsweep._core", "__version__"),
     "GUARDS": ("regsweep.safety", "GUARDS"),
     "Refusal": ("regsweep.errors", "Refusal"),

@@ -22,6 +22,7 @@ __all__ = [
     "Damage",
     "DigestExplanation",
     "EmptyDirectories",
+    "Inventory",
     "Keeper",
     "Marks",
     "Note",
@@ -109,6 +110,12 @@ class Store:
         self, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
     ) -> EmptyDirectories:
         """Finds directories that nothing is left in, and that have not changed for so long."""
+    def inventory(self, *, progress: Callable[[Progress], None] | None = None) -> Inventory:
+        """Scans, then lists every blob and looks at it. What cannot be read is part of the answer.
+
+        Raises:
+            CoreError: a directory could not be listed, or something stands where the layout has nothing like it.
+        """
 
 @final
 class TagRow:
@@ -792,6 +799,57 @@ def purge(store: Store, run_name: str, *, progress: Callable[[Progress], None] |
     Raises:
         CoreError: there is no such run, or its quarantine cannot be listed.
     """
+
+@final
+class Inventory:
+    """Every blob that is stored, and what images need of it. About fifty bytes a blob."""
+
+    def repositories(self) -> list[str]:
+        """Their names; indexes in here are what ``within`` goes by."""
+    def within(self, repositories: Sequence[int]) -> Inventory:
+        """Limited to what these repositories reach by tags and manifest links.
+
+        Raises:
+            IndexError: there is no such repository.
+        """
+    @property
+    def blob_count(self) -> int:
+        """Blobs in all batches."""
+    @property
+    def size_bytes(self) -> int:
+        """Their size."""
+    @property
+    def batch_count(self) -> int: ...
+    def batch(self, number: int) -> list[tuple[str, int, int]]:
+        """Digest, size in bytes and time (whole seconds since 1970) of the blobs of one prefix.
+
+        Sorted by digest, as text; and so are the batches.
+
+        Raises:
+            IndexError: there is no such batch.
+        """
+    @property
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Digest and error of blobs that are there and cannot be looked at; in no batch."""
+    @property
+    def unreadable_links(self) -> list[tuple[str, str]]:
+        """Key and error of links that cannot be read."""
+    @property
+    def damaged(self) -> list[Note]:
+        """Links that cannot be understood."""
+    @property
+    def notes(self) -> list[Note]: ...
+    def missing(self) -> list[tuple[str, BrokenImage]]:
+        """Digests that manifests refer to and that are not stored, each with an image that needs it."""
+    def affected(self, digests: Sequence[str]) -> list[tuple[str, BrokenImage]]:
+        """Which of the digests which image needs, in all repositories.
+
+        Of an image in ``missing`` is the digest that its manifest names, which may be another one for the same blob.
+        """
+    def stated_sizes(self, digests: Sequence[str]) -> dict[str, int]:
+        """The sizes in bytes that manifests state for these blobs, the largest where they disagree."""
+    def set_aside(self, digests: Sequence[str]) -> list[str]:
+        """Those of the digests that a quarantine holds."""
 
 @final
 class Upload:

@@ -22,7 +22,7 @@ from regsweep.lock import StoreLock
 from regsweep.units import format_duration
 
 if TYPE_CHECKING:
-    from regsweep.library import ProgressCallback
+    from regsweep.callbacks import ProgressCallback
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from regsweep import _core
 from regsweep._core import EmptyDirectories
-from regsweep.errors import StorageError
 from regsweep.journal import Journal, unfinished
+from regsweep.library import DEFAULT_EMPTY_SECONDS
 from regsweep.lock import StoreLock
 from regsweep.units import seconds_of
 
@@ -20,28 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from regsweep.library import ProgressCallback, Store
+    from regsweep.callbacks import ProgressCallback
+    from regsweep.library import Store
 
-__all__ = ["DEFAULT_EMPTY_SECONDS", "EmptyDirectories", "find_empty", "remove_empty"]
-
-DEFAULT_EMPTY_SECONDS = 86400.0
-
-
-def find_empty(
-    core: _core.Store,
-    *,
-    older_than: timedelta | float = DEFAULT_EMPTY_SECONDS,
-    progress: ProgressCallback | None = None,
-) -> EmptyDirectories:
-    """What ``Store.empty`` gives.
-
-    Raises:
-        StorageError: something could not be listed.
-    """
-    try:
-        return core.empty(seconds_of(older_than), progress=progress)
-    except _core.CoreError as error:
-        raise StorageError.from_core(error) from error
+__all__ = ["EmptyDirectories", "remove_empty"]
 
 
 def remove_empty(

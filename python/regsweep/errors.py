@@ -187,6 +187,8 @@ class UnknownNameError(RegsweepError):
     def __init__(self, message: str, *, key: str, matches: Sequence[str] = (), next_step: str = "") -> None:
         super().__init__(message, operation="find", key=key, next_step=next_step)
         self.matches = tuple(matches)
+
+
 class Refusal:
     """Why a guard refuses; ``overridden`` says that the operator has switched it off for this run."""
 
@@ -207,6 +209,25 @@ class OutputError(RegsweepError):
             operation="write",
             key=target,
             next_step="check that the place exists, that this user may write there, and that there is room",
+        )
+
+
+class StateError(RegsweepError):
+    """The file in which a verification keeps how far it is cannot be used."""
+
+    def __init__(self, message: str, *, key: str, next_step: str = "") -> None:
+        super().__init__(message, operation="keep state", key=key, next_step=next_step)
+
+
+class RepositoryPatternError(RegsweepError):
+    """A pattern of repositories' names cannot be understood, or matches none."""
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(
+            message,
+            operation="choose repositories",
+            key=key,
+            next_step="write names as they are in the storage: app, team/*, team/**, !team/tmp/**",
         )
 
 

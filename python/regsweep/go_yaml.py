@@ -217,13 +217,17 @@ class _Decoder:
 
     def _merge(self, node: YamlNode, result: dict[Any, Any], key_type: str, type_: Type | None) -> None:
         if node[0] == "mapping":
-            self._fill(node, result, key_type, type_)
-            return
-        if node[0] == "sequence" and all(child[0] == "mapping" for child in node[3]):
-            for child in reversed(node[3]):  # earlier ones take precedence
-                self._fill(child, result, key_type, type_)
-            return
-        raise YamlError("yaml: map merge requires map or sequence of maps as the value")
+            merged = [node]
+        elif node[0] == "sequence" and all(child[0] == "mapping" for child in node[3]):
+            merged = node[3][::-1]  # earlier ones take precedence
+        else:
+            raise YamlError("yaml: map merge requires map or sequence of maps as the value")
+        for mapping in merged:
+            self._walk.enter(mapping)
+            try:
+                self._fill(mapping, result, key_type, type_)
+            finally:
+                self._walk.leave(mapping)
 
 
 def _tagged(tag: str, text: str) -> object:

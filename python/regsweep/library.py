@@ -34,17 +34,19 @@ if TYPE_CHECKING:
         TagExplanation,
         Usage,
     )
+    from regsweep.callbacks import ProgressCallback
     from regsweep.config import RegistryConfig
-    from regsweep.policy.selection import Choice
+    from regsweep.policy.choice import Choice
     from regsweep.uploads import Uploads
+    from regsweep.verify import Verification, VerifyProgress
 
-    ProgressCallback: TypeAlias = Callable[[Progress], None]
     # What made manifests and tags go: nothing; that no tag leads to them; a policy; a person; a plan.
     Mode: TypeAlias = Literal["plain", "untagged", "policy", "named", "planned"]
     # Why something stays, or goes, or where it lies: of a digest, a tag, a repository, or what is set aside.
     Explanation: TypeAlias = DigestExplanation | TagExplanation | RepositoryExplanation | AsideExplanation
 
 __all__ = [
+    "DEFAULT_EMPTY_SECONDS",
     "BrokenImage",
     "Catalog",
     "Damage",
@@ -59,6 +61,10 @@ __all__ = [
     "open_store",
     "remove_eligible",
 ]
+
+
+DEFAULT_EMPTY_SECONDS = 86400.0
+"""How long directories have to be empty before they go."""
 
 
 class Store:
@@ -106,7 +112,7 @@ class Store:
         return list_uploads(self._core, self.config, progress=progress)
 
     def empty(
-        self, *, older_than: timedelta | float = 86400.0, progress: ProgressCallback | None = None
+        self, *, older_than: timedelta | float = DEFAULT_EMPTY_SECONDS, progress: ProgressCallback | None = None
     ) -> EmptyDirectories:
         """Finds repositories and directories that nothing is left in.
 
@@ -117,9 +123,49 @@ class Store:
         Raises:
             StorageError: something could not be listed.
         """
-        from regsweep.empty import find_empty
+        try:
+            return self._core.empty(seconds_of(older_than), progress=progress)
+        except _core.CoreError as error:
+            raise StorageError.from_core(error) from error
 
-        return find_empty(self._core, older_than=older_than, progress=progress)
+    def verify(
+        self,
+        *,
+        repositories: Sequence[str] = (),
+        jobs: int | None = None,
+        max_rate: float | None = None,
+        state: str | os.PathLike[str] | None = None,
+        scanning: ProgressCallback | None = None,
+        progress: Callable[[VerifyProgress], None] | None = None,
+    ) -> Verification:
+        """Checks the content of every blob against its digest.
+
+        Ctrl-C ends it early, with what was found until then (``interrupted``); before blobs are read it is raised.
+
+        Args:
+            repositories: patterns; only what the repositories reach that match them is checked.
+            jobs: threads that read and hash; by default two for each core.
+            max_rate: bytes a second that are read at most, by all threads together.
+            state: a file that keeps how far it is. Where it says that an earlier run was interrupted, this one goes on.
+            scanning: told how far the scan is, about ten times a second, from this thread.
+            progress: told how far the checking is, likewise.
+
+        Raises:
+            StorageError: a directory could not be listed, or something stands where the layout has nothing like it.
+            RepositoryPatternError: a pattern is malformed, or none matches.
+            StateError: the file cannot be used.
+        """
+        from regsweep.verify.run import verify
+
+        return verify(
+            self._core,
+            repositories=repositories,
+            jobs=jobs,
+            max_rate=max_rate,
+            state=None if state is None else os.fspath(state),
+            scanning=scanning,
+            progress=progress,
+        )
 
 
 class Catalog:
@@ -414,9 +460,7 @@ class Marks:
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
 
-    def why(
-        self, subject: str, *, others: int = 3, progress: ProgressCallback | None = None
-    ) -> Explanation:
+    def why(self, subject: str, *, others: int = 3, progress: ProgressCallback | None = None) -> Explanation:
         """Why something stays, or goes, by these marks; or in which quarantine it lies.
 
         Args:

@@ -22,9 +22,11 @@ from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
 from regsweep.units import format_bytes, format_count
 
 if TYPE_CHECKING:
-    from regsweep.library import Marks, ProgressCallback, Store
+    from regsweep.callbacks import ProgressCallback
+    from regsweep.library import Marks, Store
     from regsweep.policy import Policy
-    from regsweep.policy.selection import Choice, Decider
+    from regsweep.policy.choice import Choice
+    from regsweep.policy.selection import Decider
 
 FORMAT = "regsweep plan 1"
 DEFAULT_MIN_AGE_SECONDS = 24 * 3600.0

@@ -26,7 +26,7 @@ from regsweep.lock import StoreLock
 from regsweep.units import format_duration
 
 if TYPE_CHECKING:
-    from regsweep.library import ProgressCallback
+    from regsweep.callbacks import ProgressCallback
 
 DEFAULT_SETTLE_SECONDS = 600.0
 DEFAULT_QUARANTINE_SECONDS = 7 * 24 * 3600.0

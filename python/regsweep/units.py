@@ -29,6 +29,15 @@ _SECONDS_PER_UNIT = {
 }
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 _DURATION_PART = rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h|d|w)"
+# "MB" is a million bytes, "MiB" and a bare "M" are 2**20, as in most tools that copy and back up.
+_BYTES_PER_UNIT: dict[str, int] = {
+    "": 1,
+    "B": 1,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate(("k", "M", "G", "T"), start=1)},
+    "KB": 1000,
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", start=1)},
+    **{prefix: 1024**power for power, prefix in enumerate("KMGT", start=1)},
+}
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -71,6 +80,21 @@ def parse_share(text: str) -> float:
         if 0 <= share <= 1:
             return share
     raise UnitError(f"{text!r} is not a share (examples: 0.3, 30%; from 0 to 1)", key=text)
+
+
+def parse_rate(text: str) -> float:
+    """Bytes a second of a rate like ``50MB/s``, ``20MiB``, ``1.5G`` or ``1000000``; ``/s`` may be left out.
+
+    Raises:
+        UnitError: it is not a rate, or zero.
+    """
+    import re
+
+    match = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]*)", text.removesuffix("/s").strip())
+    unit = _BYTES_PER_UNIT.get(match[2]) if match else None
+    if match is None or unit is None or not float(match[1]) * unit > 0:
+        raise UnitError(f"{text!r} is not a rate (examples: 50MB/s, 20MiB/s, 1G)", key=text)
+    return float(match[1]) * float(unit)
 
 
 def format_bytes(size_bytes: int) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from regsweep._core import Note
+    from regsweep.callbacks import ProgressCallback
     from regsweep.config import RegistryConfig
-    from regsweep.library import ProgressCallback
 
 __all__ = ["RemovedUploads", "Upload", "Uploads", "list_uploads", "remove_uploads"]
 

@@ -53,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> report.Report:
 @pytest.fixture(scope="module")
 def page_file(made: report.Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(made.to_html())
+    path.write_text(report.to_html(made))
     return path
 
 
@@ -292,7 +292,7 @@ def test_paper_is_white_and_has_the_wide_drawing(browser: Browser, page_file: Pa
 
 def opened(browser: Browser, directory: Path, made: report.Report) -> Page:
     path = directory / "report.html"
-    path.write_text(made.to_html())
+    path.write_text(report.to_html(made))
     return browser.open(path, width=360)
 
 
@@ -315,5 +315,5 @@ def test_a_run_that_failed_is_a_page_too(browser: Browser, tmp_path: Path) -> No
 
 
 def test_the_json_has_the_same_names(made: report.Report) -> None:
-    groups = json.loads(made.to_json())["contents"]["by_repository"]["groups"]
+    groups = json.loads(report.to_json(made))["contents"]["by_repository"]["groups"]
     assert SCRIPT in [group["name"] for group in groups]

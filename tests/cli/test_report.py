@@ -494,10 +494,10 @@ def test_the_library_says_the_same(place: Place) -> None:
     assert found.contents is not None
     assert found.contents.totals.blobs == 1
     assert found.outcome is None
-    jsonschema.validate(json.loads(found.to_json()), strict_schema())
-    assert found.to_text().startswith(f"Store {place.root}\n")
-    assert found.to_html().startswith("<!doctype html>")
-    assert "exit_code" not in found.to_prometheus()
+    jsonschema.validate(json.loads(report.to_json(found)), strict_schema())
+    assert report.to_text(found).startswith(f"Store {place.root}\n")
+    assert report.to_html(found).startswith("<!doctype html>")
+    assert "exit_code" not in report.to_prometheus(found)
     place.plan()
     read = report.of_plan(place.plan_file, top=1)
     assert read.contents is not None

@@ -183,6 +183,20 @@ def test_an_alias_bomb_is_refused_quickly(tmp_path: Path) -> None:
     assert "excessive aliasing" in message(tmp_path, text)
 
 
+def test_merges_of_merges_are_as_limited(tmp_path: Path) -> None:
+    """Each line has the one before twice: two to the fortieth at the end."""
+    lines = [
+        "a0: &a0 {k: v}",
+        *(f"a{number}: &a{number} {{<<: [*a{number - 1}, *a{number - 1}]}}" for number in range(1, 41)),
+    ]
+    text = "version: 0.1\nlog:\n  fields:\n    " + "\n    ".join(lines) + "\n"
+    assert "excessive aliasing" in message(tmp_path, text)
+
+
+def test_a_merge_of_itself_is_no_endless_way(tmp_path: Path) -> None:
+    assert "contains itself" in message(tmp_path, "version: 0.1\nlog:\n  fields: &a\n    <<: *a\n")
+
+
 def test_deep_nesting_is_an_error_and_no_crash(tmp_path: Path) -> None:
     assert "X: yaml: " in message(tmp_path, BASE + "log: {fields: {x: " + "[" * 5000 + "]" * 5000 + "}}\n")
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from regsweep.cli import progress
+from regsweep.verify import VerifyProgress
 
 if TYPE_CHECKING:
     from regsweep._core import Progress
@@ -65,6 +66,18 @@ def test_a_removal_tells_rate_and_time_left() -> None:
     assert line == "removing: 250 of 1000, 2.0 KiB freed, 25/s, 30s left"
     # Tag-history links are removed beyond the total.
     assert describe(counters(removed=1100), 10.0).endswith("0.0s left")
+
+
+def test_verifying_tells_share_rate_and_time_left() -> None:
+    progress_of = VerifyProgress(total_count=10, total_bytes=10 << 20)
+    assert progress.describe_verify(progress_of, 0.0) == "verifying: 0.0% of 10.0 MiB, 0 of 10 blobs"
+    progress_of = VerifyProgress(10, 10 << 20, 4, 4 << 20, 2, 3 << 20, 1, 2.0)
+    line = progress.describe_verify(progress_of, 99.0)
+    # The rate is this run's own, and so is what is left of the whole.
+    assert line == "verifying: 70.0% of 10.0 MiB, 1.5 MiB/s, 2.0s left, 1 finding, 6 of 10 blobs"
+    # What does not match is read twice.
+    assert "100.0% of 1.0 KiB" in progress.describe_verify(VerifyProgress(1, 1024, read_bytes=2048, seconds=9), 0.0)
+    assert "100.0% of 0 B" in progress.describe_verify(VerifyProgress(), 0.0)
 
 
 def test_a_terminal_that_goes_away_does_not_stop_the_run() -> None:

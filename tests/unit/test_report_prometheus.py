@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from regsweep import exit_codes
 from regsweep.plan import Totals
-from regsweep.report import Held, Outcome, Report, Work
+from regsweep.report import Held, Outcome, Report, Work, to_prometheus
 from regsweep.report.aggregate import add_up
 
 HOSTILE = 'a"b\\c\nd}e{f,g=h ünd\ud800'
@@ -42,7 +42,7 @@ def report(exit_code: int | None = 0) -> Report:
 
 
 def test_what_a_plan_amounts_to() -> None:
-    text = report().to_prometheus()
+    text = to_prometheus(report())
     assert value(text, "plan_bytes") == 150
     assert value(text, "plan_items", kind="blob") == 2
     assert value(text, "plan_items", kind="layer-link") == 1
@@ -57,28 +57,28 @@ def test_what_a_plan_amounts_to() -> None:
 def test_names_with_anything_in_them_are_one_label() -> None:
     # Line ends and the like are shown as everywhere; what is no character is written by its number.
     shown = 'a"b\\c\\x0ad}e{f,g=h ünd\\ud800'
-    assert value(report().to_prometheus(), "plan_repository_bytes", repository=shown) == 50
+    assert value(to_prometheus(report()), "plan_repository_bytes", repository=shown) == 50
 
 
 def test_what_is_not_named_is_added_up() -> None:
     contents = add_up([blob(number, repository=f"app-{number}") for number in range(1, 6)], top=2)
-    text = Report("plan", "x", HEAD, contents).to_prometheus()
+    text = to_prometheus(Report("plan", "x", HEAD, contents))
     assert value(text, "plan_other_repositories_bytes") == 1 + 2 + 3
     assert value(text, "plan_other_repositories_items") == 3
 
 
 def test_the_store_is_a_label_of_all() -> None:
-    families = text_string_to_metric_families(report().to_prometheus())
+    families = text_string_to_metric_families(to_prometheus(report()))
     assert {sample.labels["store"] for family in families for sample in family.samples} == {"/var/lib/registry"}
 
 
 def test_the_library_has_no_exit_code() -> None:
-    assert not [name for name, _ in samples(report(None).to_prometheus()) if "exit_code" in name or "last" in name]
+    assert not [name for name, _ in samples(to_prometheus(report(None))) if "exit_code" in name or "last" in name]
 
 
 @pytest.mark.parametrize("code", [exit_codes.DONE, exit_codes.DONE_WITH_DAMAGE])
 def test_a_command_that_came_to_its_end_is_a_success(code: int) -> None:
-    text = report(code).to_prometheus()
+    text = to_prometheus(report(code))
     assert value(text, "plan_exit_code") == code
     assert value(text, "plan_last_success_timestamp_seconds") == 1002.5
     assert value(text, "plan_duration_seconds") == 2.5
@@ -86,20 +86,20 @@ def test_a_command_that_came_to_its_end_is_a_success(code: int) -> None:
 
 @pytest.mark.parametrize("code", [exit_codes.FAILED, exit_codes.REFUSED, exit_codes.INTERRUPTED])
 def test_a_failure_keeps_the_time_of_the_last_success(code: int) -> None:
-    text = report(code).to_prometheus(previous=report(exit_codes.DONE).to_prometheus())
+    text = to_prometheus(report(code), previous=to_prometheus(report(exit_codes.DONE)))
     assert value(text, "plan_exit_code") == code
     assert value(text, "plan_last_success_timestamp_seconds") == 1002.5
-    again = report(code).to_prometheus(previous=text)
+    again = to_prometheus(report(code), previous=text)
     assert value(again, "plan_last_success_timestamp_seconds") == 1002.5
 
 
 @pytest.mark.parametrize("previous", ["", "regsweep_plan_last_success_timestamp_seconds NaN\n", "\0 nonsense"])
 def test_where_there_was_no_success_its_time_is_the_beginning_of_all_times(previous: str) -> None:
-    assert value(report(exit_codes.FAILED).to_prometheus(previous), "plan_last_success_timestamp_seconds") == 0
+    assert value(to_prometheus(report(exit_codes.FAILED), previous), "plan_last_success_timestamp_seconds") == 0
 
 
 def test_a_run_that_failed_before_there_was_a_plan_has_its_exit_code() -> None:
-    text = Report("run", "x", work=Work(), outcome=Outcome(exit_codes.FAILED, 1.0, 2.0)).to_prometheus()
+    text = to_prometheus(Report("run", "x", work=Work(), outcome=Outcome(exit_codes.FAILED, 1.0, 2.0)))
     assert value(text, "run_exit_code") == 1
     assert value(text, "run_set_aside_bytes") == 0
     assert not [name for name, _ in samples(text) if name.startswith("regsweep_plan")]
@@ -109,7 +109,7 @@ def test_what_is_in_quarantine_by_state() -> None:
     held = Held("1", "quarantined", 500.0, Totals(1, 1, 1, 3, bytes=70), "confirm")
     older = replace(held, id="2", since=400.0, totals=Totals(0, 0, 0, 1, bytes=5))
     begun = Held("3", "applying", None, Totals(0, 0, 0, 0, 0), "")
-    text = replace(report(), held=(held, older, begun)).to_prometheus()
+    text = to_prometheus(replace(report(), held=(held, older, begun)))
     assert {dict(labels)["state"] for name, labels in samples(text) if name == "regsweep_quarantine_bytes"} == STATES
     assert value(text, "quarantine_bytes", state="quarantined") == 75
     assert value(text, "quarantine_runs", state="quarantined") == 2
@@ -119,7 +119,7 @@ def test_what_is_in_quarantine_by_state() -> None:
 
 
 def test_names_end_in_their_units() -> None:
-    for name, _ in samples(replace(report(), held=(), work=Work()).to_prometheus()):
+    for name, _ in samples(to_prometheus(replace(report(), held=(), work=Work()))):
         if "time" in name or "last" in name:
             assert name.endswith("_timestamp_seconds"), name
         if "duration" in name:

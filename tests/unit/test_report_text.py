@@ -9,7 +9,7 @@ import pytest
 from plan_rows import HEAD, blob, layer_link, manifest, tag
 
 from regsweep.plan import Totals
-from regsweep.report import Held, Outcome, Report, Work
+from regsweep.report import Held, Outcome, Report, Work, to_text
 from regsweep.report.aggregate import add_up
 
 ROWS = [
@@ -84,11 +84,11 @@ def without_colors(text: str) -> str:
 
 
 def test_the_whole_report() -> None:
-    assert REPORT.to_text(width=80, encoding="ascii") == EXPECTED
+    assert to_text(REPORT, width=80, encoding="ascii") == EXPECTED
 
 
 def test_the_report_of_nothing() -> None:
-    text = Report("plan", "x", HEAD, add_up([])).to_text()
+    text = to_text(Report("plan", "x", HEAD, add_up([])))
     assert "Would free nothing" in text
     assert "Where the bytes are" not in text
 
@@ -96,22 +96,22 @@ def test_the_report_of_nothing() -> None:
 @pytest.mark.parametrize("width", [1, 40, 46, 60, 72, 80, 100, 120, 400])
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_every_line_fits(width: int, encoding: str) -> None:
-    lines = REPORT.to_text(width=width, encoding=encoding).splitlines()
+    lines = to_text(REPORT, width=width, encoding=encoding).splitlines()
     assert max(map(len, lines)) <= min(max(width, 40), 120)
     assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_where_it_is_narrow_bars_go_first_and_sizes_last() -> None:
-    wide = REPORT.to_text(width=80)
-    narrow = REPORT.to_text(width=50)
-    narrowest = REPORT.to_text(width=40)
+    wide = to_text(REPORT, width=80)
+    narrow = to_text(REPORT, width=50)
+    narrowest = to_text(REPORT, width=40)
     assert re.search(r"team/app +4 +3.0 GiB +71.5% +█", wide)
     assert re.search(r"team/app +4 +3.0 GiB +71.5%$", narrow, re.MULTILINE)
     assert re.search(r"team/app .*3.0 GiB", narrowest)
 
 
 def test_bars_are_as_exact_as_the_encoding_allows() -> None:
-    blocks, ascii_only = (REPORT.to_text(encoding=encoding) for encoding in ("utf-8", "iso-8859-1"))
+    blocks, ascii_only = (to_text(REPORT, encoding=encoding) for encoding in ("utf-8", "iso-8859-1"))
     assert "█" in blocks
     assert re.search(r"[▏▎▍▌▋▊▉]", blocks)
     assert "##" in ascii_only
@@ -120,38 +120,38 @@ def test_bars_are_as_exact_as_the_encoding_allows() -> None:
 
 
 def test_colors_change_no_word() -> None:
-    colored = REPORT.to_text(color=True)
+    colored = to_text(REPORT, color=True)
     assert "\x1b[" in colored
-    assert without_colors(colored) == REPORT.to_text(color=False)
-    assert "\x1b" not in REPORT.to_text(color=False)
+    assert without_colors(colored) == to_text(REPORT, color=False)
+    assert "\x1b" not in to_text(REPORT, color=False)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
 def test_names_cannot_command_the_terminal(encoding: str) -> None:
     name = "a\x1b[2J\x9b31m\x07\r\nb\x7f"
     report = Report("plan", name, replace(HEAD, id=name, root=name), add_up([blob(1, repository=name, reason=name)]))
-    text = report.to_text(color=True, encoding=encoding)
+    text = to_text(report, color=True, encoding=encoding)
     assert set(re.findall(r"[\x00-\x1f\x7f-\x9f]", without_colors(text))) == {"\n"}
     assert r"a\x1b[2J\x9b31m\x07\x0d\x0ab\x7f" in text
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("ascii", r"\xfc\u6f22\ud800"), ("utf-8", r"ü漢\ud800")])
 def test_names_that_the_encoding_has_not_are_shown_by_their_numbers(encoding: str, shown: str) -> None:
-    text = Report("plan", "x", HEAD, add_up([blob(1, repository="ü漢\ud800")])).to_text(encoding=encoding)
+    text = to_text(Report("plan", "x", HEAD, add_up([blob(1, repository="ü漢\ud800")])), encoding=encoding)
     assert shown in text
     text.encode(encoding)
 
 
 def test_wide_characters_take_two_columns() -> None:
     rows = [blob(2, repository="漢字漢字"), blob(1, repository="abcdefgh")]
-    lines = Report("plan", "x", HEAD, add_up(rows)).to_text(width=60).splitlines()
+    lines = to_text(Report("plan", "x", HEAD, add_up(rows)), width=60).splitlines()
     wide, narrow = (next(line for line in lines if line.startswith(f"  {name}")) for name in ("漢", "a"))
     assert len(wide.partition("1")[0]) + 4 == len(narrow.partition("1")[0])
 
 
 def test_a_preview_and_what_was_overridden_need_attention() -> None:
     head = replace(HEAD, as_of=HEAD.made + 86_400, overrides=("all-tags",), accept_damage=("team/old",))
-    text = Report("plan", "x", head, add_up(ROWS)).to_text()
+    text = to_text(Report("plan", "x", head, add_up(ROWS)))
     assert "3 things need attention: see the end" in text
     assert "preview: made for 2026-11-24T02:15:00Z: it cannot be applied" in text
     assert "guards overridden: all-tags" in text
@@ -161,7 +161,7 @@ def test_a_preview_and_what_was_overridden_need_attention() -> None:
 def test_what_is_in_quarantine_says_what_it_waits_for() -> None:
     totals = Totals(1, 2, 3, 4, bytes=5 << 20)
     held = Held("20261120T021500Z-00000001", "confirmed", HEAD.made, totals, "can be purged in 4d02h")
-    words = " ".join(replace(REPORT, held=(held,)).to_text().split())
+    words = " ".join(to_text(replace(REPORT, held=(held,))).split())
     assert (
         "In quarantine 20261120T021500Z-00000001 confirmed since 2026-11-23T02:15:00Z: 5.0 MiB "
         "(1 tag, 2 manifests, 3 layer links, 4 blobs); next: can be purged in 4d02h What needs attention"
@@ -170,7 +170,7 @@ def test_what_is_in_quarantine_says_what_it_waits_for() -> None:
 
 def test_what_a_run_did_comes_first() -> None:
     work = Work(set_aside=Totals(1, 1, 1, 3, 4 << 30), purged_blob_count=2, purged_bytes=1024)
-    text = replace(REPORT, of="run", work=work, outcome=Outcome(3, 1000.0, 1075.0)).to_text(width=120)
+    text = to_text(replace(REPORT, of="run", work=work, outcome=Outcome(3, 1000.0, 1075.0)), width=120)
     assert text.startswith(
         "Run on /var/lib/registry\n"
         "\nWhat was done\n"

@@ -1,4 +1,4 @@
-"""Durations, sizes, shares."""
+"""Durations, sizes, shares, rates."""
 
 import pytest
 from hypothesis import given
@@ -51,6 +51,33 @@ def test_a_share_is_a_fraction_or_a_percentage(text: str, share: float) -> None:
 def test_what_is_no_share_is_an_error(text: str) -> None:
     with pytest.raises(UnitError, match="is not a share"):
         units.parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_per_second"),
+    [
+        ("1", 1),
+        ("1000000", 1e6),
+        ("50MB/s", 50e6),
+        ("50 MB/s", 50e6),
+        ("100kB", 100e3),
+        ("100KB", 100e3),
+        ("20MiB/s", 20 << 20),
+        ("1.5G", 1.5 * (1 << 30)),
+        (".5KiB/s", 512),
+        ("8B/s", 8),
+    ],
+)
+def test_a_rate_is_bytes_a_second(text: str, bytes_per_second: float) -> None:
+    assert units.parse_rate(text) == bytes_per_second
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0MB/s", "-5MB", "MB/s", "5 MB / s", "5Mb/s", "5m", "5MB/min", "1e6", "5MiB/s/s"]
+)
+def test_what_is_no_rate_is_an_error(text: str) -> None:
+    with pytest.raises(UnitError, match="is not a rate"):
+        units.parse_rate(text)
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from regsweep import _core, exit_codes
 from regsweep.cli.common import Duration, command, open_for, progress_line, say, store_argument
 from regsweep.cli.output import Result, json_option, show_all
 from regsweep.cli.progress import describe_empty
-from regsweep.empty import DEFAULT_EMPTY_SECONDS, EmptyDirectories, remove_empty
+from regsweep.empty import EmptyDirectories, remove_empty
 from regsweep.errors import OutputError
-from regsweep.library import Store
+from regsweep.library import DEFAULT_EMPTY_SECONDS, Store
 from regsweep.units import format_count
 
 SCHEMA = "regsweep.empty/1"
 
 
-@click.command(epilog=f"\b\n{exit_codes.help_text()}")
+@click.command()
 @store_argument
 @click.option(
     "--older-than",

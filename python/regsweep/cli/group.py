@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from regsweep import _core
+from regsweep import _core, exit_codes
 
 # Command to the module and the name in it that holds the click command.
 _LAZY_COMMANDS = {
@@ -27,6 +27,7 @@ _LAZY_COMMANDS = {
         "runs",
         "undo",
         "uploads",
+        "verify",
         "why",
     )
 }
@@ -44,6 +45,8 @@ class LazyGroup(click.Group):
         if cmd_name in _LAZY_COMMANDS:
             module, attribute = _LAZY_COMMANDS[cmd_name]
             command: click.Command = getattr(import_module(module), attribute)
+            if not isinstance(command, click.Group):
+                command.epilog = f"\b\n{exit_codes.help_text()}"
             return command
         return super().get_command(ctx, cmd_name)
 

@@ -14,9 +14,12 @@ from regsweep.units import format_bytes, format_count, format_duration
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TextIO
+    from typing import Any, TextIO, TypeVar
 
     from regsweep._core import Progress
+    from regsweep.verify import VerifyProgress
+
+    Counters = TypeVar("Counters")
 
 _INTERVAL_SECONDS = 0.1
 _CLEAR_LINE = "\r\x1b[2K"
@@ -34,11 +37,11 @@ class ProgressLine:
         self._stream = stream
         self._clock = clock
         self._enabled = stream.isatty()
-        self._describe: Callable[[Progress, float], str] = describe_scan
+        self._describe: Callable[[Any, float], str] = describe_scan
         self._started = 0.0
         self._last_drawn = float("-inf")
 
-    def start(self, describe: Callable[[Progress, float], str]) -> Callable[[Progress], None] | None:
+    def start(self, describe: Callable[[Counters, float], str]) -> Callable[[Counters], None] | None:
         """Begins a phase; gives back the callback, or ``None`` where nothing is drawn.
 
         Args:
@@ -54,7 +57,7 @@ class ProgressLine:
             self._write(_CLEAR_LINE)
             self._last_drawn = float("-inf")
 
-    def _draw(self, progress: Progress) -> None:
+    def _draw(self, progress: Any) -> None:
         now = self._clock()
         if not self._enabled or now - self._last_drawn < _INTERVAL_SECONDS:
             return
@@ -115,6 +118,22 @@ def describe_empty(progress: Progress, seconds: float) -> str:
     """The line while empty directories are looked for, or removed."""
     found = format_count(progress.removed, "empty directory", "empty directories")
     return f"looking: {found}{_rate(progress.removed, seconds)}"
+
+
+def describe_verify(progress: VerifyProgress, _: float) -> str:
+    """The line while blobs are read and hashed."""
+    done = progress.skipped_bytes + progress.read_bytes
+    share = min(1.0, done / progress.total_bytes) if progress.total_bytes else 1.0
+    line = f"verifying: {share:.1%} of {format_bytes(progress.total_bytes)}"
+    if progress.read_bytes and progress.seconds >= 1:
+        rate = progress.read_bytes / progress.seconds
+        left = max(0, progress.total_bytes - done) / rate
+        line += f", {format_bytes(round(rate))}/s, {format_duration(left)} left"
+    if progress.finding_count:
+        line += f", {format_count(progress.finding_count, 'finding')}"
+    # Last, for it is what a narrow terminal can do without.
+    checked = progress.skipped_count + progress.checked_count
+    return f"{line}, {checked} of {format_count(progress.total_count, 'blob')}"
 
 
 def _rate(count: int, seconds: float) -> str:

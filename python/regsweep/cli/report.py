@@ -86,8 +86,10 @@ def _is_plan(name: str) -> bool:
 
 
 def _show(found: Report) -> None:
+    from regsweep.report import to_text
+
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    text = found.to_text(width=shutil.get_terminal_size().columns, color=color, encoding=sys.stdout.encoding)
+    text = to_text(found, width=shutil.get_terminal_size().columns, color=color, encoding=sys.stdout.encoding)
     try:
         click.echo(text, nl=False, color=color)
     except BrokenPipeError:

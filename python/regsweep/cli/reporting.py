@@ -148,11 +148,13 @@ class Reporting:
 
 
 def _text(report: Report, form: str, target: str) -> str:
+    from regsweep.report import to_html, to_json, to_prometheus
+
     if form == "html":
-        return report.to_html()
+        return to_html(report)
     if form == "json":
-        return report.to_json()
-    return report.to_prometheus(_previous(target))
+        return to_json(report)
+    return to_prometheus(report, _previous(target))
 
 
 def _previous(target: str) -> str:

@@ -22,7 +22,7 @@ _HASTY_SECONDS = 3600.0
 _MAX_NOTES = 20
 
 
-@click.command(epilog=f"\b\n{exit_codes.help_text()}")
+@click.command()
 @store_argument
 @click.option(
     "--older-than",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from regsweep.errors import PlanError, PolicyError, PullsError
+from regsweep.policy.choice import Choice
 from regsweep.policy.decide import Decision, Moment, Tag, decide
 from regsweep.policy.rules import Policy, RepositoryPolicy
 from regsweep.units import format_duration
@@ -18,27 +19,6 @@ if TYPE_CHECKING:
 
 # Configs read and parsed at once: a config has a few kilobytes.
 _PORTION = 4096
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is decided on one repository; the core reads its attributes (``rust/python/src/choices.rs``).
-
-    Attributes:
-        repository: its index in the catalog.
-        policy: what decided, by name.
-        tags: the tags that go: index, rule, reason.
-        untagged: manifests without a tag go whose link was written before (seconds since 1970), but for so many.
-        referrers: ``follow``, ``keep`` or ``delete-orphans``.
-        whole: all of the repository goes.
-    """
-
-    repository: int
-    policy: str
-    tags: list[tuple[int, str, str]]
-    untagged: tuple[int, int] | None = None
-    referrers: str = "follow"
-    whole: bool = False
 
 
 # Given the catalog and the moment: what is decided on those repositories on which anything is.

@@ -5,13 +5,14 @@
     from regsweep import report
 
     made = report.of_plan("tonight.plan")           # or report.of_store(regsweep.open("/var/lib/registry"))
-    print(made.to_text())
-    Path("report.html").write_text(made.to_html())
+    print(report.to_text(made))
+    Path("report.html").write_text(report.to_html(made))
 
 ``rows`` are streamed, ``aggregate`` adds them up, ``model`` is what comes out; each of ``text``, ``html_page``,
 ``json_document`` and ``prometheus`` writes that in its own way and adds up nothing. See ``docs/reports.md``.
 """
 
+from regsweep.report.forms import to_html, to_json, to_prometheus, to_text
 from regsweep.report.model import (
     AgeGroup,
     Contents,
@@ -45,4 +46,8 @@ __all__ = [
     "of_made",
     "of_plan",
     "of_store",
+    "to_html",
+    "to_json",
+    "to_prometheus",
+    "to_text",
 ]

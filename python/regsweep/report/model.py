@@ -194,37 +194,3 @@ class Report:
     held: tuple[Held, ...] | None = None
     work: Work | None = None
     outcome: Outcome | None = field(default=None, kw_only=True)
-
-    def to_text(self, *, width: int = 80, color: bool = False, encoding: str = "utf-8") -> str:
-        """For a terminal.
-
-        Args:
-            width: columns.
-            color: whether the terminal takes colours.
-            encoding: of the terminal; where it has no block characters, bars are drawn in ASCII.
-        """
-        from regsweep.report import text
-
-        return text.render(self, width=width, color=color, encoding=encoding)
-
-    def to_json(self) -> str:
-        """As ``schema/report-1.schema.json`` describes it, in ASCII."""
-        from regsweep.report import json_document
-
-        return json_document.render(self)
-
-    def to_html(self) -> str:
-        """One page that needs nothing else."""
-        from regsweep.report import html_page
-
-        return html_page.render(self)
-
-    def to_prometheus(self, previous: str = "") -> str:
-        """For the textfile collector of Prometheus' node exporter.
-
-        Args:
-            previous: the file's former text: the time of the last success is taken from there where this is none.
-        """
-        from regsweep.report import prometheus
-
-        return prometheus.render(self, previous)

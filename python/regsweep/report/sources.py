@@ -17,7 +17,8 @@ from regsweep.report.model import DEFAULT_TOP, Contents, Findings, Held, Report,
 from regsweep.report.rows import PlanFile, rows_of
 
 if TYPE_CHECKING:
-    from regsweep.library import Marks, ProgressCallback, Store
+    from regsweep.callbacks import ProgressCallback
+    from regsweep.library import Marks, Store
 
 
 def of_plan(path: str | os.PathLike[str], *, top: int = DEFAULT_TOP) -> Report:

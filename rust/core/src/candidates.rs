@@ -50,7 +50,7 @@ pub struct Blobs {
 
 impl PrefixBlobs {
     /// Keeps those for which `keep` holds, given their index and digest.
-    fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, &Digest) -> bool) {
         let mut kept = Vec::with_capacity(self.sizes_bytes.len());
         let mut kept_modified = Vec::with_capacity(self.modified.len());
         self.digests.retain(|index, digest| {

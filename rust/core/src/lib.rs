@@ -9,6 +9,7 @@ pub mod empty;
 pub mod error;
 mod graph;
 pub mod images;
+pub mod inventory;
 pub mod layout;
 pub mod lines;
 pub mod live_set;

@@ -26,7 +26,9 @@ use crate::manifests::Manifests;
 use crate::progress::Control;
 use crate::store::{Group, List, Read};
 
-pub(crate) use bulk::{Link, collect, collect_listed, directory_times, read_links, stat_all, stat_blobs, stat_groups};
+pub(crate) use bulk::{
+    Link, collect, collect_listed, directory_times, look_at_groups, read_links, stat_all, stat_blobs, stat_groups,
+};
 pub(crate) use read::load;
 pub(crate) use tree::{find_uploads, is_directory};
 

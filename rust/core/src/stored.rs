@@ -3,14 +3,14 @@
 //! For questions about all of a registry only: a collection looks at no live blob. A blob takes its digest's bytes and
 //! eight for the size; the numbers are places in sorted lists, so finding one takes a binary search and no table.
 
-use crate::candidates::blob_of;
 use crate::catalog::Catalog;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
+use crate::inventory::list_digests;
 use crate::layout::distribution as layout;
 use crate::packed::PackedDigests;
 use crate::progress::Control;
-use crate::scan::{collect_listed, stat_groups};
+use crate::scan::stat_groups;
 use crate::store::{Key, List, Stat};
 
 /// The number of a stored blob.
@@ -40,25 +40,8 @@ impl Stored {
         control: &Control,
         mut visit: impl FnMut(&Digest, Stat),
     ) -> Result<Self> {
-        let prefixes: Vec<(Algorithm, u8)> = catalog.prefixes.iter().copied().collect();
-        let directories: Vec<Key> =
-            prefixes.iter().map(|&(algorithm, prefix)| layout::blob_prefix(algorithm, prefix)).collect();
-        let listed =
-            collect_listed(store, &directories, control, |index, entry, found: &mut Option<PackedDigests>| {
-                // Marking has noted what is odd in here.
-                if let Some(digest) = blob_of(&directories[index], prefixes[index], entry, &mut Vec::new())? {
-                    found.get_or_insert_with(|| PackedDigests::new(digest.algorithm())).push(&digest);
-                }
-                Ok(())
-            })?;
-        let mut found: Vec<(usize, Key, PackedDigests)> = Vec::with_capacity(listed.len());
-        for ((digests, key), (algorithm, prefix)) in listed.into_iter().zip(directories).zip(prefixes) {
-            if let Some(mut digests) = digests {
-                digests.sort();
-                digests.shrink();
-                found.push((place(algorithm, prefix), key, digests));
-            }
-        }
+        // Marking has noted what is odd in there.
+        let found = list_digests(store, catalog, &mut Vec::new(), control)?;
         let mut sizes_bytes = Vec::with_capacity(found.iter().map(|(.., digests)| digests.len()).sum());
         let mut absent: Vec<Vec<Digest>> = vec![Vec::new(); found.len()];
         let groups: Vec<(Key, &PackedDigests)> = found.iter().map(|(_, key, digests)| (key.clone(), digests)).collect();
@@ -75,7 +58,8 @@ impl Stored {
         let none = || (0, PackedDigests::new(Algorithm::Sha256));
         let mut stored = Self { prefixes: (0..3 << 8).map(|_| none()).collect(), sizes_bytes };
         let mut first = 0;
-        for ((place, _, mut digests), absent) in found.into_iter().zip(absent) {
+        for ((prefix, _, mut digests), absent) in found.into_iter().zip(absent) {
+            let place = place(digests.algorithm(), prefix);
             if !absent.is_empty() {
                 digests.retain(|_, digest| absent.binary_search(digest).is_err());
             }

@@ -7,6 +7,7 @@ mod choices;
 mod descriptor;
 mod empty;
 mod errors;
+mod inventory;
 mod marks;
 mod plan;
 mod progress;
@@ -31,6 +32,8 @@ mod _core {
     use crate::empty::{EmptyDirectories, remove_empty};
     #[pymodule_export]
     use crate::errors::CoreError;
+    #[pymodule_export]
+    use crate::inventory::Inventory;
     #[pymodule_export]
     use crate::marks::{BrokenImage, Damage, Marks, Note};
     #[pymodule_export]

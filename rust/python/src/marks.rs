@@ -57,6 +57,19 @@ pub(crate) struct BrokenImage {
     counts: bool,
 }
 
+impl BrokenImage {
+    pub(crate) fn of(repository: String, image: &broken::BrokenImage) -> Self {
+        Self {
+            repository,
+            tag: image.tag.as_deref().map(name),
+            manifest: image.manifest.to_string(),
+            missing: image.missing.to_string(),
+            role: role_name(image.role),
+            counts: image.counts(),
+        }
+    }
+}
+
 #[pyclass(frozen, get_all, module = "regsweep._core")]
 pub(crate) struct Note {
     key: String,
@@ -186,15 +199,8 @@ impl Marks {
     #[getter]
     fn broken(&self) -> Vec<BrokenImage> {
         let marks = self.get();
-        let convert = |broken: &broken::BrokenImage| BrokenImage {
-            repository: marks.catalog.repositories[broken.repository].display_name(),
-            tag: broken.tag.as_deref().map(name),
-            manifest: broken.manifest.to_string(),
-            missing: broken.missing.to_string(),
-            role: role_name(broken.role),
-            counts: broken.counts(),
-        };
-        marks.broken.iter().map(convert).collect()
+        let repository = |index: usize| marks.catalog.repositories[index].display_name();
+        marks.broken.iter().map(|image| BrokenImage::of(repository(image.repository), image)).collect()
     }
 
     #[getter]

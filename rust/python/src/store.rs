@@ -13,6 +13,7 @@ use regsweep_core::store::fs::FsStore;
 use crate::catalog::Catalog;
 use crate::empty::EmptyDirectories;
 use crate::errors::{convert, exception};
+use crate::inventory::Inventory;
 use crate::text::name;
 use crate::uploads::Uploads;
 use crate::wait::run;
@@ -71,5 +72,10 @@ impl Store {
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EmptyDirectories> {
         EmptyDirectories::find(py, &self.store, older_than_seconds, progress)
+    }
+
+    #[pyo3(signature = (*, progress = None))]
+    fn inventory(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Inventory> {
+        Inventory::take(py, &self.store, progress)
     }
 }

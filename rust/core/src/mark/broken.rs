@@ -50,15 +50,67 @@ pub(super) fn find(
     closure: &Closure,
     live: &LiveSet,
 ) -> Result<Vec<BrokenImage>> {
-    let absent_tagged = |id: ManifestId| manifests.state(id) == State::Absent;
     let all_stored = live.count_without(Flag::Stored) == 0;
-    let missing = if all_stored { HashMap::new() } else { missing_by_manifest(catalog, manifests, closure, live)? };
+    let missing = if all_stored {
+        HashMap::new()
+    } else {
+        let aliases = aliases(catalog);
+        lacking(
+            manifests,
+            |id| closure.is_live(id),
+            |digest| {
+                let stored = |digest: &Digest| live.view(digest.prefix()).has_flag(digest, Flag::Stored);
+                let lies_elsewhere = aliases.get(digest).is_some_and(|target| stored(target) == Some(true));
+                stored(digest) == Some(false) && !lies_elsewhere
+            },
+        )?
+    };
+    let absent = |id: ManifestId| manifests.state(id) == State::Absent;
+    Ok(images(catalog, manifests, &missing, |_| true, absent, |id| closure.is_live(id)))
+}
+
+/// What layer links stand for that hold another digest than they are named by.
+pub(crate) fn aliases(catalog: &Catalog) -> HashMap<Digest, Digest> {
+    let aliases = catalog.repositories.iter().flat_map(|repository| &repository.aliases);
+    aliases.filter_map(|alias| alias.layer.map(|layer| (layer, alias.target))).collect()
+}
+
+/// For each manifest that counts, the references to what is lacking; a subject is none.
+pub(crate) fn lacking(
+    manifests: &Manifests,
+    counts: impl Fn(ManifestId) -> bool,
+    is_lacking: impl Fn(&Digest) -> bool,
+) -> Result<HashMap<ManifestId, Vec<Reference>>> {
+    let mut found: HashMap<ManifestId, Vec<Reference>> = HashMap::new();
+    let mut buffer = Vec::new();
+    for id in manifests.ids().filter(|&id| counts(id)) {
+        manifests.references.for_each(manifests.span(id), &mut buffer, |reference| {
+            if reference.role != Role::Subject && is_lacking(&reference.digest) {
+                found.entry(id).or_default().push(reference);
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+/// The images of some repositories that lack something: tags first, then linked manifests that no tag of theirs reaches.
+///
+/// `lacking`: what [`lacking`] found. `is_lacking`: whether a tag's own manifest is. `counts`: whether a link to a
+/// manifest counts that no tag leads to.
+pub(crate) fn images(
+    catalog: &Catalog,
+    manifests: &Manifests,
+    lacking: &HashMap<ManifestId, Vec<Reference>>,
+    repositories: impl Fn(usize) -> bool,
+    is_lacking: impl Fn(ManifestId) -> bool,
+    counts: impl Fn(ManifestId) -> bool,
+) -> Vec<BrokenImage> {
     let mut broken = Vec::new();
-    for (index, repository) in catalog.repositories.iter().enumerate() {
+    for (index, repository) in catalog.repositories.iter().enumerate().filter(|&(index, _)| repositories(index)) {
         let mut tagged: HashSet<ManifestId> = HashSet::new();
         for tag in repository.tags.iter().flatten() {
             let Target::Manifest(id) = tag.target else { continue };
-            if absent_tagged(id) {
+            if is_lacking(id) {
                 let digest = *manifests.digest(id);
                 let role = Missing::Manifest;
                 broken.push(BrokenImage {
@@ -69,49 +121,19 @@ pub(super) fn find(
                     role,
                 });
             }
-            if !missing.is_empty() {
-                add(&mut broken, index, Some(&tag.name), id, manifests, &missing, &mut tagged);
+            if !lacking.is_empty() {
+                add(&mut broken, index, Some(&tag.name), id, manifests, lacking, &mut tagged);
             }
         }
-        if !missing.is_empty() {
-            for revision in repository.revisions.iter().filter(|revision| closure.is_live(revision.manifest)) {
+        if !lacking.is_empty() {
+            for revision in repository.revisions.iter().filter(|revision| counts(revision.manifest)) {
                 if !tagged.contains(&revision.manifest) {
-                    add(&mut broken, index, None, revision.manifest, manifests, &missing, &mut tagged);
+                    add(&mut broken, index, None, revision.manifest, manifests, lacking, &mut tagged);
                 }
             }
         }
     }
-    Ok(broken)
-}
-
-/// For each live manifest, the references that no listing has shown.
-fn missing_by_manifest(
-    catalog: &Catalog,
-    manifests: &Manifests,
-    closure: &Closure,
-    live: &LiveSet,
-) -> Result<HashMap<ManifestId, Vec<Reference>>> {
-    let aliases: HashMap<Digest, Digest> = catalog
-        .repositories
-        .iter()
-        .flat_map(|repository| &repository.aliases)
-        .filter_map(|alias| alias.layer.map(|layer| (layer, alias.target)))
-        .collect();
-    let is_missing = |digest: &Digest| {
-        let stored = |digest: &Digest| live.view(digest.prefix()).has_flag(digest, Flag::Stored);
-        let lies_elsewhere = aliases.get(digest).is_some_and(|target| stored(target) == Some(true));
-        stored(digest) == Some(false) && !lies_elsewhere
-    };
-    let mut missing: HashMap<ManifestId, Vec<Reference>> = HashMap::new();
-    let mut buffer = Vec::new();
-    for id in manifests.ids().filter(|&id| closure.is_live(id)) {
-        manifests.references.for_each(manifests.span(id), &mut buffer, |reference| {
-            if reference.role != Role::Subject && is_missing(&reference.digest) {
-                missing.entry(id).or_default().push(reference);
-            }
-        })?;
-    }
-    Ok(missing)
+    broken
 }
 
 /// Everything missing of what one image reaches.

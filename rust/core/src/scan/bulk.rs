@@ -111,16 +111,25 @@ pub(crate) fn stat_groups(
     directories: &[(Key, &PackedDigests)],
     leaf: &'static str,
     control: &Control,
-    mut visit: impl FnMut(usize, Digest, Option<Stat>),
+    visit: impl FnMut(usize, Digest, Option<Stat>),
+) -> Result<()> {
+    look_at_groups(directories, leaf, |groups| stat_all(store, groups, control), visit)
+}
+
+/// As [`stat_groups`], with another way to look at groups.
+pub(crate) fn look_at_groups<T>(
+    directories: &[(Key, &PackedDigests)],
+    leaf: &'static str,
+    look: impl Fn(&[Group]) -> Result<Vec<Vec<T>>>,
+    mut visit: impl FnMut(usize, Digest, T),
 ) -> Result<()> {
     const PORTION: usize = 128;
     let mut groups: Vec<Group> = Vec::new();
     let mut owners: Vec<(usize, Vec<Digest>)> = Vec::new();
     let mut flush = |groups: &mut Vec<Group>, owners: &mut Vec<(usize, Vec<Digest>)>| -> Result<()> {
-        let stats = stat_all(store, groups, control)?;
-        for ((index, digests), stats) in owners.iter().zip(stats) {
-            for (digest, stat) in digests.iter().zip(stats) {
-                visit(*index, *digest, stat);
+        for ((index, digests), found) in owners.iter().zip(look(groups)?) {
+            for (digest, found) in digests.iter().zip(found) {
+                visit(*index, *digest, found);
             }
         }
         groups.clear();
