@@ -13,7 +13,7 @@ from regsweep.errors import UnitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 _SECONDS_PER_UNIT = {
     "ns": 1e-9,
@@ -121,6 +121,11 @@ def format_duration(seconds: float) -> str:
     if total < 86400:
         return f"{total // 3600}h{total % 3600 // 60:02}m"
     return f"{total // 86400}d{total % 86400 // 3600:02}h"
+
+
+def format_moment(moment: datetime) -> str:
+    """A time in UTC as the registry writes it: ``2026-03-01T12:00:00Z``."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_count(count: int, singular: str, plural: str | None = None) -> str:

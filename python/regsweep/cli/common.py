@@ -11,13 +11,16 @@ import click
 
 from regsweep import exit_codes, safety
 from regsweep.cli.progress import ProgressLine
-from regsweep.errors import GuardRefused, LockedError, RegsweepError, UnfinishedError, UnitError
+from regsweep.errors import GuardRefused, LockedError, RegsweepError, UnfinishedError, UnitError, UnknownNameError
 from regsweep.library import Marks, Store, open_store
 from regsweep.units import parse_duration, parse_share
 from regsweep.visible import visible
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# What a name may stand for: enough to choose from.
+_MAX_MATCHES = 10
 
 
 if TYPE_CHECKING:
@@ -221,7 +224,14 @@ def _error_lines(error: BaseException) -> list[str]:
     if isinstance(error, GuardRefused):
         return refusal_lines(error)
     hint = error.next_step if isinstance(error, RegsweepError) else ""
-    return [str(error), *([f"hint: {hint}"] if hint else [])]
+    matches = error.matches if isinstance(error, UnknownNameError) else ()
+    more = len(matches) - _MAX_MATCHES
+    return [
+        str(error),
+        *(f"  {match}" for match in matches[:_MAX_MATCHES]),
+        *([f"  and {more} more"] if more > 0 else []),
+        *([f"hint: {hint}"] if hint else []),
+    ]
 
 
 def refusal_lines(error: GuardRefused) -> list[str]:

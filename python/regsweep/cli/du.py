@@ -5,26 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from regsweep import _core, exit_codes
-from regsweep.cli import summary, terminal
-from regsweep.cli.looking import EPILOG, session
-from regsweep.cli.progress import describe_mark
+from regsweep import _core
+from regsweep._core import Progress, QuarantineUsage, RepositoryUsage, TagUsage, Usage
+from regsweep.cli import summary
+from regsweep.cli.common import command, exit_code_of, jobs_option, open_for, progress_line, say, store_argument
+from regsweep.cli.fitting import width_of
+from regsweep.cli.json_report import fields
+from regsweep.cli.output import STANDARD_OUTPUT, Result, check_target, json_option, show_all, table, write_file
+from regsweep.cli.progress import describe_mark, describe_scan
 from regsweep.errors import UnknownNameError
-from regsweep.units import format_bytes, format_count, format_duration
+from regsweep.units import format_bytes, format_count, format_duration, format_moment
+from regsweep.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import TypeAlias
+    from regsweep.library import Marks
 
-    from regsweep._core import Progress
-    from regsweep.cli.json_report import JsonReport
-    from regsweep.library import Marks, RepositoryUsage, TagUsage, Usage
-
-    Row: TypeAlias = RepositoryUsage | TagUsage
+Row: TypeAlias = RepositoryUsage | TagUsage
 
 SCHEMA = "regsweep.du/1"
 _COUNTS = ("manifest_count", "blob_count", "total_bytes", "unique_blob_count", "unique_bytes", "shared_bytes")
@@ -34,8 +35,8 @@ _TAG_FIELDS = ("repository", "tag", "digest", *_COUNTS)
 _UNTAGGED = "(untagged)"
 
 
-@click.command(epilog=EPILOG)
-@click.argument("store", type=click.Path())
+@click.command()
+@store_argument
 @click.argument("names", metavar="[REPOSITORY[:TAG]]...", nargs=-1)
 @click.option("--tags", is_flag=True, help="Measure each tag, too, and what is untagged.")
 @click.option(
@@ -47,53 +48,52 @@ _UNTAGGED = "(untagged)"
 )
 @click.option("--depth", type=click.IntRange(min=1), help="Sum repositories up by their first N path components.")
 @click.option("--top", type=click.IntRange(min=1), help="Show the first N only (--json and --csv have all).")
-@click.option("--json", "json_file", metavar="FILE", help="Write the result to FILE as JSON (- for standard output).")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write the rows to FILE as CSV (- for standard output).")
-@click.option("--jobs", type=click.IntRange(1, 1024), help="Number of threads (default: fits the machine).")
-@click.pass_context
+@json_option
+@click.option("--csv", "csv_path", metavar="FILE", help="Write the rows to FILE as CSV (-: to standard output).")
+@jobs_option
+@command
 def du(
-    ctx: click.Context,
     store: str,
     names: tuple[str, ...],
     tags: bool,
     sort: str,
     depth: int | None,
     top: int | None,
-    json_file: str | None,
-    csv_file: str | None,
+    json_path: str | None,
+    csv_path: str | None,
     jobs: int | None,
-) -> None:
+) -> int:
     """Say what repositories and tags of STORE take.
 
-    STORE is a storage root or a registry's configuration file. Total is everything that a repository reaches, each
-    blob once; unique is what nothing else in the registry reaches, so that removing the repository would free it.
+    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. Total is
+    everything that a repository reaches, each blob once; unique is what nothing else in the registry reaches, so that
+    removing the repository would free it.
     """
-    if json_file == "-" and csv_file == "-":
+    if json_path == csv_path == STANDARD_OUTPUT:
         raise click.UsageError("--json - and --csv - both write to standard output")
     tags = tags or any(":" in name for name in names)
     if depth is not None and tags:
         raise click.UsageError("--tags measures repositories one by one: it cannot be given with --depth")
-    with session(ctx) as running:
-        report = running.report(json_file)
-        table = running.file(csv_file)
-        opened, catalog = running.scan(store, jobs)
-        marks = catalog.mark(progress=running.progress.start(describe_mark))
-        usage = marks.usage(tags=tags, depth=depth, progress=running.progress.start(_describe_measuring))
-        running.progress.clear()
+    with Result(json_path, SCHEMA) as result:
+        if csv_path is not None:
+            check_target(csv_path)
+        opened = open_for(store, jobs)
+        line = progress_line()
+        catalog = opened.scan(progress=line.start(describe_scan))
+        marks = catalog.mark(progress=line.start(describe_mark))
+        usage = marks.usage(tags=tags, depth=depth, progress=line.start(_describe_measuring))
+        line.clear()
         repositories, tag_rows = _select(usage, names)
         repositories.sort(key=_order(sort))
         tag_rows.sort(key=_order(sort))
-        code = _exit_code(marks)
-        if table is not None:
-            table.write(_csv(repositories, tag_rows))
-            table.complete()
-        if report is not None:
-            _write_json(report, opened.root, marks, usage, repositories, tag_rows, code)
-        if "-" not in (json_file, csv_file):
-            for line in _text(usage, repositories, tag_rows, top, terminal.width_of(sys.stdout)):
-                click.echo(line)
-        terminal.say(_findings(marks))
-        ctx.exit(code)
+        code = exit_code_of(marks)
+        if csv_path is not None:
+            write_file(csv_path, _csv(repositories, tag_rows))
+        _write_json(result, opened.root, marks, usage, repositories, tag_rows, code)
+        if not result.takes_stdout and csv_path != STANDARD_OUTPUT:
+            show_all(_text(usage, repositories, tag_rows, top, width_of(sys.stdout)))
+        say(_findings(marks, store))
+        return code
 
 
 def _describe_measuring(progress: Progress, seconds: float) -> str:
@@ -125,7 +125,7 @@ def _select(usage: Usage, names: Sequence[str]) -> tuple[list[RepositoryUsage], 
 
 
 def _name(row: Row) -> str:
-    if isinstance(row, _core.RepositoryUsage):
+    if isinstance(row, RepositoryUsage):
         return row.name
     return f"{row.repository}:{row.tag}" if row.tag is not None else f"{row.repository} {_UNTAGGED}"
 
@@ -136,18 +136,14 @@ def _order(sort: str) -> Callable[[Row], tuple[int, str]]:
     return lambda row: (-int(getattr(row, f"{sort}_bytes")), _name(row))
 
 
-def _exit_code(marks: Marks) -> int:
-    damaged = marks.damaged or any(image.counts for image in marks.broken)
-    return exit_codes.DONE_WITH_DAMAGE if damaged else exit_codes.DONE
-
-
-def _findings(marks: Marks) -> Iterator[str]:
+def _findings(marks: Marks, store: str) -> Iterator[str]:
     """What makes the numbers doubtful."""
     damaged = marks.damaged
     yield from summary.limited(map(summary.damage_line, damaged), len(damaged), "damage")
     broken = sum(image.counts for image in marks.broken)
     if broken:
         yield f"broken images: {format_count(broken, 'part')} missing, which count as nothing here"
+    yield from summary.quarantine_warnings(marks, store)
 
 
 def _text(
@@ -160,14 +156,24 @@ def _text(
     if tags:
         yield from _table((*header[:3], "MANIFESTS", "BLOBS", "TAG"), tags, top, width)
         yield ""
-    amounts = [
-        ("stored", usage.stored_bytes, usage.stored_blob_count),
-        ("reached", usage.reached_bytes, usage.reached_blob_count),
-        ("garbage", usage.garbage_bytes, usage.garbage_blob_count),
-    ]
+    yield from table(list(_amounts(usage)), "<>><")
+
+
+def _amounts(usage: Usage) -> Iterator[tuple[str, str, str, str]]:
+    """What all of it comes to: what is stored, and what of that is what; then what is not stored, but takes room."""
+    yield "stored", format_bytes(usage.stored_bytes), str(usage.stored_blob_count), "blobs"
+    yield "reached", format_bytes(usage.reached_bytes), str(usage.reached_blob_count), "blobs"
+    yield "garbage", format_bytes(usage.garbage_bytes), str(usage.garbage_blob_count), "blobs"
     if usage.spared_blob_count:
-        amounts.append(("too young to be garbage", usage.spared_bytes, usage.spared_blob_count))
-    yield from terminal.table("<>><", [(name, format_bytes(size), str(n), "blobs") for name, size, n in amounts])
+        yield "too young to be garbage", format_bytes(usage.spared_bytes), str(usage.spared_blob_count), "blobs"
+    if usage.quarantines:
+        blob_count, size_bytes = _set_aside(usage.quarantines)
+        runs = f"blobs, set aside by {format_count(len(usage.quarantines), 'run')}, besides what is stored"
+        yield "quarantined", format_bytes(size_bytes), str(blob_count), runs
+
+
+def _set_aside(quarantines: Sequence[QuarantineUsage]) -> tuple[int, int]:
+    return sum(one.blob_count for one in quarantines), sum(one.size_bytes for one in quarantines)
 
 
 def _table(header: Sequence[str], rows: Sequence[Row], top: int | None, width: int | None) -> Iterator[str]:
@@ -175,18 +181,18 @@ def _table(header: Sequence[str], rows: Sequence[Row], top: int | None, width: i
     alignment = ">" * (len(header) - 1) + "<"
     # What is least missed goes first: counts from the right, then what total and unique say already.
     expendable = (*range(len(header) - 2, 2, -1), 2)
-    yield from terminal.table(alignment, [header, *map(_cells, shown)], width=width, expendable=expendable)
+    yield from table([header, *map(_cells, shown)], alignment, width=width, expendable=expendable)
     if len(rows) > len(shown):
         yield f"and {len(rows) - len(shown)} more"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     sizes = tuple(format_bytes(size) for size in (row.total_bytes, row.unique_bytes, row.shared_bytes))
-    tags = (str(row.tag_count),) if isinstance(row, _core.RepositoryUsage) else ()
-    return (*sizes, *tags, str(row.manifest_count), str(row.blob_count), terminal.visible(_name(row)))
+    tags = (str(row.tag_count),) if isinstance(row, RepositoryUsage) else ()
+    return (*sizes, *tags, str(row.manifest_count), str(row.blob_count), visible(_name(row)))
 
 
-def _csv(repositories: Iterable[RepositoryUsage], tags: Iterable[TagUsage]) -> bytes:
+def _csv(repositories: Iterable[RepositoryUsage], tags: Iterable[TagUsage]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("kind", "repository", "tag", "digest", "repository_count", "tag_count", *_COUNTS))
@@ -197,11 +203,11 @@ def _csv(repositories: Iterable[RepositoryUsage], tags: Iterable[TagUsage]) -> b
         counts = [getattr(tag, name) for name in _COUNTS]
         kind = "untagged" if tag.tag is None else "tag"
         writer.writerow((kind, tag.repository, tag.tag or "", tag.digest or "", "", "", *counts))
-    return text.getvalue().encode()
+    return text.getvalue()
 
 
 def _write_json(
-    report: JsonReport,
+    result: Result,
     root: str,
     marks: Marks,
     usage: Usage,
@@ -209,20 +215,37 @@ def _write_json(
     tags: Sequence[TagUsage],
     code: int,
 ) -> None:
-    from regsweep.cli.json_report import fields
-
-    report.begin({"regsweep_version": _core.__version__, "root": root}, SCHEMA)
-    totals = ("stored", "reached", "garbage", "spared")
-    report.members(
+    """Writes the result as ``schema/du-1.schema.json`` describes it."""
+    set_aside = _set_aside(usage.quarantines)
+    amounts = {
+        "stored": (usage.stored_blob_count, usage.stored_bytes),
+        "reached": (usage.reached_blob_count, usage.reached_bytes),
+        "garbage": (usage.garbage_blob_count, usage.garbage_bytes),
+        "spared": (usage.spared_blob_count, usage.spared_bytes),
+        "quarantined": set_aside,
+    }
+    result.write(
         {
-            name: {
-                "blob_count": getattr(usage, f"{name}_blob_count"),
-                "size_bytes": getattr(usage, f"{name}_bytes"),
-            }
-            for name in totals
-        }
+            "regsweep_version": _core.__version__,
+            "root": root,
+            **{
+                name: {"blob_count": blob_count, "size_bytes": size_bytes}
+                for name, (blob_count, size_bytes) in amounts.items()
+            },
+            "exit_code": code,
+        },
+        {
+            "repositories": [*map(fields(*_REPOSITORY_FIELDS), repositories)],
+            "tags": [*map(fields(*_TAG_FIELDS), tags)],
+            "quarantines": [
+                {
+                    "run": one.run,
+                    "since": one.since and format_moment(one.since),
+                    "blob_count": one.blob_count,
+                    "size_bytes": one.size_bytes,
+                }
+                for one in usage.quarantines
+            ],
+            "damaged": [*map(fields("repository", "tag", "digest", "key", "reason"), marks.damaged)],
+        },
     )
-    report.array("repositories", [repositories], fields(*_REPOSITORY_FIELDS))
-    report.array("tags", [tags], fields(*_TAG_FIELDS))
-    report.array("damaged", [marks.damaged], fields("repository", "tag", "digest", "key", "reason"))
-    report.finish({"exit_code": code})

@@ -14,8 +14,9 @@ import click
 
 from regsweep import exit_codes
 from regsweep.cli.common import command, is_damaged, jobs_option, open_for, progress_line
+from regsweep.cli.output import STANDARD_OUTPUT
 from regsweep.cli.progress import describe_scan
-from regsweep.cli.reporting import STANDARD_OUTPUT, Reporting, file_options, targets_of
+from regsweep.cli.reporting import Reporting, file_options, targets_of
 from regsweep.errors import OutputError
 from regsweep.report.model import DEFAULT_TOP
 

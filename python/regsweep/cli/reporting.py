@@ -6,9 +6,7 @@ They are written when the command ends, in whatever way it does: a refusal and a
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,8 +17,8 @@ import click
 
 from regsweep import exit_codes
 from regsweep.cli.common import exit_code_of_error, say
+from regsweep.cli.output import STANDARD_OUTPUT, check_target, write_file
 from regsweep.errors import OutputError, RegsweepError
-from regsweep.plan import replacing
 
 if TYPE_CHECKING:
     from regsweep.apply import Applied
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from regsweep.quarantine import Confirmed, PurgedRuns
     from regsweep.report import Failure, Report, Work
     from regsweep.report.model import Subject
-
-STANDARD_OUTPUT = "-"
 
 
 class Reporting:
@@ -105,7 +101,7 @@ class Reporting:
             OutputError: a report cannot be written, and nothing was done yet.
         """
         for target in self._targets.values():
-            _check(target)
+            check_target(target)
         try:
             code = do()
         except (KeyboardInterrupt, RegsweepError) as error:
@@ -126,7 +122,7 @@ class Reporting:
         for form, target in self._targets.items():
             outcome = Outcome(code, self._began, self._clock(), None if error is None else _failure(error))
             try:
-                _put(target, _text(replace(report, outcome=outcome), form, target))
+                write_file(target, _text(replace(report, outcome=outcome), form, target))
             except OutputError as unwritten:
                 say([str(unwritten)])
                 code = max(code, exit_codes.DONE_WITH_DAMAGE)
@@ -172,33 +168,6 @@ def _failure(error: BaseException) -> Failure:
     if isinstance(error, RegsweepError):
         return Failure(str(error), error.operation, error.key)
     return Failure("interrupted", "", "")
-
-
-def _check(target: str) -> None:
-    """Finds out before the work what would go wrong after it."""
-    path = Path(target)
-    if path.is_dir():
-        raise OutputError(target, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-    if target == STANDARD_OUTPUT or (path.exists() and not path.is_file()):
-        return  # a pipe or a device takes what comes
-    if not path.parent.is_dir():
-        raise OutputError(target, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(target, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-
-
-def _put(target: str, text: str) -> None:
-    content = text.encode()
-    try:
-        if target == STANDARD_OUTPUT:
-            click.echo(content, nl=False)
-        else:
-            with replacing(Path(target)) as descriptor, open(descriptor, "wb", closefd=False) as file:
-                file.write(content)
-    except BrokenPipeError:
-        raise  # who reads no further has seen enough
-    except OSError as error:
-        raise OutputError(target, error) from error
 
 
 def file_options(function: Callable[..., Any]) -> Callable[..., Any]:

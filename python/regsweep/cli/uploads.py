@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 
 import click
 
@@ -13,7 +12,7 @@ from regsweep.cli.output import Result, json_option, show_all, table
 from regsweep.cli.progress import describe_upload_removal
 from regsweep.errors import OutputError, UploadAgeError
 from regsweep.library import Store
-from regsweep.units import format_bytes, format_count, format_duration
+from regsweep.units import format_bytes, format_count, format_duration, format_moment
 from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
 
 SCHEMA = "regsweep.uploads/1"
@@ -83,15 +82,10 @@ def _rows(all_uploads: Collection[Upload], stale: Collection[Upload]) -> Iterato
             upload.repository,
             upload.id,
             upload.started or "unknown",
-            _time(upload.last_write),
+            format_moment(upload.last_write),
             format_bytes(upload.size_bytes),
             "stale" if upload.key in stale_keys else "",
         )
-
-
-def _time(moment: datetime) -> str:
-    """As ``startedat`` has it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _notes(found: Uploads) -> Iterator[str]:
@@ -155,7 +149,7 @@ def _write(
                     "id": upload.id,
                     "key": upload.key,
                     "started": upload.started,
-                    "last_write": _time(upload.last_write),
+                    "last_write": format_moment(upload.last_write),
                     "size_bytes": upload.size_bytes,
                     "strange": upload.strange,
                     "stale": upload.key in stale_keys,
