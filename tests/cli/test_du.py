@@ -58,7 +58,7 @@ def check(path: Path) -> Any:
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(result)
     assert set(result) == set(schema["properties"])
-    for rows in ("repositories", "tags", "damaged"):
+    for rows in ("repositories", "tags", "quarantines", "damaged"):
         for row in result[rows]:
             assert set(row) == set(schema["properties"][rows]["items"]["properties"])
     return result
