@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import time
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -259,6 +263,192 @@ def test_a_layer_pushed_by_its_sha512_is_found_where_it_is_stored(store: TinySto
         f"  tag team/app:512 -> manifest {short} -> layer sha512:abababababab -> "
         "stands for cba06b5736fa (layer link in team/app)"
     )
+
+
+class Applied:
+    """A store of which a run has set aside tag 0.9 of team/app, what is untagged, and what nothing refers to."""
+
+    def __init__(self, store: TinyStore, directory: Path) -> None:
+        self.store = store
+        self.tagged = store.image("team/app", "0.9", [b"base", b"past"])
+        policy, plan = directory / "policy.yml", directory / "plan.csv"
+        rule = "delete: {tags: ['0.9']}\n    untagged: {older_than: 1h}"
+        policy.write_text(f"version: 1\npolicies:\n  - repositories: ['team/app']\n    {rule}\n")
+        assert run("plan", str(store.root), "--policy", str(policy), "--output", str(plan)).returncode == 0
+        assert run("apply", str(plan)).returncode == 0
+        (directory,) = [path for path in (store.root / ".regsweep").iterdir() if path.is_dir()]
+        self.run = directory.name
+        began = time.gmtime((directory / "begun").stat().st_mtime)
+        self.line = f"run {self.run} set aside on {time.strftime('%Y-%m-%dT%H:%M:%SZ', began)}: "
+        self.way_back = f"'regsweep undo {store.root} {self.run}' brings back all that run has set aside"
+
+    def why(self, *arguments: str) -> list[str]:
+        """Without what the run waits for, which changes as time goes by."""
+        return [re.sub(r" \(quarantined → .*\)$", " (quarantined)", line) for line in why(self.store, *arguments)]
+
+    def push(self, digest: str) -> None:
+        """What a registry writes that takes what is set aside for stored."""
+        self.store.link("team/web", f"_manifests/revisions/{digest.replace(':', '/')}", digest)
+
+
+@pytest.fixture
+def applied(store: TinyStore, tmp_path: Path) -> Applied:
+    """A store with a quarantine."""
+    return Applied(store, tmp_path)
+
+
+def test_what_is_quarantined_is_told_with_its_run_since_when_and_what_becomes_of_it(applied: Applied) -> None:
+    root = applied.store.root
+    nothing = f"nothing needs it: confirming leaves it there, and 'regsweep purge {root}' removes it for good"
+    for options in ([], ["-m"]):
+        assert applied.why(OLD[:13], *options) == [
+            OLD,
+            "blob, not stored: quarantined",
+            nothing,
+            f"{applied.line}its blob (3 B) and 1 layer link of team/app (quarantined)",
+            applied.way_back,
+        ]
+    assert applied.why(applied.tagged)[1:] == [
+        "image manifest, not stored: quarantined",
+        nothing,
+        f"{applied.line}its blob (449 B), tag team/app:0.9 and 1 manifest link of team/app (quarantined)",
+        applied.way_back,
+    ]
+    assert run("runs", str(root)).stdout.startswith(applied.run)
+
+
+def test_what_is_quarantined_and_needed_is_said_to_come_back_and_does(applied: Applied) -> None:
+    root = str(applied.store.root)
+    applied.push(UNTAGGED)
+    assert applied.why(OLD)[1:] == [
+        "blob, not stored: quarantined",
+        f"it is needed: 'regsweep confirm {root}' brings it back",
+        f"{applied.line}its blob (3 B) and 1 layer link of team/app (quarantined)",
+        applied.way_back,
+        "needed by 1 manifest link",
+        "no tag keeps it: --delete-untagged says whether it stays when untagged manifests go",
+        "",
+        "  manifest link in team/web -> manifest 1b545eb77f76 -> layer cba06b5736fa",
+    ]
+    # Confirming takes every manifest link for a root, whatever garbage-collect would be told.
+    assert applied.why(OLD, "-m")[2] == f"it is needed: 'regsweep confirm {root}' brings it back"
+    assert explain(applied.store, OLD)["comes_back"]
+    assert run("confirm", root, "--settle", "0").returncode == 0
+    assert applied.why(OLD)[1] == "blob, 3 B: live"
+
+
+def test_what_a_keep_list_alone_keeps_is_not_said_to_come_back(applied: Applied, tmp_path: Path) -> None:
+    keep = tmp_path / "keep.txt"
+    keep.write_text(OLD)
+    assert applied.why(OLD, "--keep-list", str(keep))[2].startswith("only a keep list or an age keeps it")
+    assert not explain(applied.store, OLD, "--keep-list", str(keep))["comes_back"]
+    assert run("confirm", str(applied.store.root), "--settle", "0").returncode == 0
+    assert applied.why(OLD)[1] == "blob, not stored: quarantined"
+
+
+def test_a_tag_or_repository_that_only_lies_aside_is_said_to(applied: Applied) -> None:
+    root = applied.store.root
+    ends = (
+        f"'regsweep confirm {root}' brings it back only if it was pushed to since; "
+        f"'regsweep purge {root}' removes it for good"
+    )
+    assert applied.why("team/app:0.9") == [
+        "team/app:0.9 is not in the registry any more: quarantined",
+        f"pointed to {applied.tagged}",
+        f"{applied.line}tag team/app:0.9 (quarantined)",
+        applied.way_back,
+        ends,
+    ]
+    all_of_it = (
+        f"{applied.line}tag team/app:0.9, 2 manifest links of team/app and 4 layer links of team/app (quarantined)"
+    )
+    assert applied.why("team/app")[5:] == [all_of_it, applied.way_back]
+    shutil.rmtree(root / "docker/registry/v2/repositories/team/app")
+    assert applied.why("team/app") == [
+        "team/app is not in the registry any more: quarantined",
+        all_of_it,
+        applied.way_back,
+        ends,
+    ]
+
+
+def test_of_a_tag_that_was_pushed_again_the_one_before_is_told(applied: Applied) -> None:
+    applied.store.link("team/app", "_manifests/tags/0.9/current", applied.tagged)
+    lines = applied.why("team/app:0.9")
+    assert [line.split()[:3] for line in lines[3:7]] == [
+        ["set", "aside", "image"],
+        ["set", "aside", "config"],
+        ["4", "B", "layer"],
+        ["set", "aside", "layer"],
+    ]
+    assert lines[8:] == [
+        "4 B in 1 blob, of which nothing else keeps 0 B in 0 blobs",
+        f"what is set aside by run {applied.run} is needed: 'regsweep confirm {applied.store.root}' brings it back",
+        "there was a tag of this name before:",
+        f"{applied.line}tag team/app:0.9 (quarantined)",
+        applied.way_back,
+    ]
+
+
+def test_of_what_is_live_again_it_is_told_what_still_lies_aside(applied: Applied) -> None:
+    applied.store.image("team/web", "copy", [b"base", b"old"])
+    lines = applied.why(OLD)
+    assert lines[1:4] == [
+        "blob, 3 B: live",
+        f"{applied.line}its blob (3 B) and 1 layer link of team/app (quarantined)",
+        applied.way_back,
+    ]
+    assert lines[4] == "kept by 1 tag and 1 manifest link"
+
+
+@pytest.mark.parametrize("subject", [BASE, OLD, UNTAGGED, "team/app:0.9", "team/app:1.0", "team/app"])
+def test_the_json_result_of_what_lies_aside_is_as_its_schema_says(applied: Applied, subject: str) -> None:
+    result = explain(applied.store, subject)
+    for aside in result["asides"]:
+        assert (aside["run"], aside["state"]) == (applied.run, "quarantined")
+        assert applied.line.startswith(f"run {applied.run} set aside on {aside['since']}")
+    assert [len(aside["tags"]) for aside in result["asides"]] == {
+        BASE: [],
+        OLD: [0],
+        UNTAGGED: [0],
+        "team/app:0.9": [1],
+        "team/app:1.0": [],
+        "team/app": [1],
+    }[subject]
+
+
+def test_a_run_whose_record_is_lost_is_named_without_a_way_back(applied: Applied) -> None:
+    record = applied.store.root / ".regsweep" / applied.run / "run.json"
+    for damage in (lambda: record.write_text("{"), record.unlink):
+        damage()
+        assert applied.why(OLD)[3:] == [f"{applied.line}its blob (3 B) and 1 layer link of team/app"]
+    (record.parent / "begun").unlink()
+    assert applied.why(OLD)[3].startswith(f"run {applied.run} set aside at an unknown time: ")
+
+
+def test_what_was_undone_or_purged_lies_nowhere(applied: Applied) -> None:
+    root = str(applied.store.root)
+    assert run("undo", root, applied.run).returncode == 0
+    assert applied.why(OLD)[1] == "blob, 3 B: live"
+    assert explain(applied.store, OLD)["asides"] == []
+
+
+def test_what_was_purged_is_unknown(applied: Applied) -> None:
+    root = str(applied.store.root)
+    assert run("confirm", root, "--settle", "0").returncode == 0
+    assert run("purge", root, "--older-than", "0", "--cache", "none").returncode == 0
+    for subject in (OLD, "team/app:0.9"):
+        assert run("why", root, subject).returncode == 1
+
+
+def test_the_library_says_what_lies_aside(applied: Applied) -> None:
+    answer = regsweep.open(applied.store.root).scan().mark().why("team/app:0.9")
+    assert isinstance(answer, regsweep.AsideExplanation)
+    assert (answer.repository, answer.tag) == ("team/app", "0.9")
+    ((run_id, since, tags),) = [(aside.run, aside.since, aside.tags) for aside in answer.asides]
+    assert (run_id, tags) == (applied.run, [("team/app", "0.9", applied.tagged)])
+    assert since is not None
+    assert since.utcoffset() == timedelta(0)
 
 
 def test_the_library_explains_too(store: TinyStore) -> None:
