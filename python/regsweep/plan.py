@@ -241,7 +241,10 @@ def replacing(path: Path) -> Iterator[int]:
             with path.open("wb", buffering=0) as file:
                 yield file.fileno()
             return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not the symbolic link itself: /dev/stdout is one, too.
+    path = Path(os.path.realpath(path))
+    # Not the process's number: in a container that is the same every night, and a killed one leaves its file.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb", buffering=0) as file:
             yield file.fileno()
