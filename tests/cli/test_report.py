@@ -21,7 +21,7 @@ from tiny_store import STORAGE, TinyStore
 
 import regsweep
 from regsweep import exit_codes, report
-from regsweep.plan import replacing
+from regsweep.whole_file import replacing
 
 CYCLE = ("--settle", "0", "--older-than", "0", "--cache", "none", "--delete-untagged")
 

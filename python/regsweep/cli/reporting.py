@@ -22,7 +22,7 @@ from regsweep import exit_codes
 from regsweep.cli.common import exit_code_of_error, progress_line, say
 from regsweep.cli.progress import describe_adding_up
 from regsweep.errors import OutputError, RegsweepError
-from regsweep.plan import replacing
+from regsweep.whole_file import replacing
 
 if TYPE_CHECKING:
     from regsweep.apply import Applied
@@ -227,7 +227,7 @@ def _put(target: str, text: str) -> None:
         if target == STANDARD_OUTPUT:
             click.echo(content, nl=False)
         else:
-            with replacing(Path(target)) as descriptor, open(descriptor, "wb", closefd=False) as file:
+            with replacing(target) as descriptor, open(descriptor, "wb", closefd=False) as file:
                 file.write(content)
     except BrokenPipeError:
         raise  # who reads no further has seen enough
