@@ -244,7 +244,8 @@ def main() -> int:
                 rows.append(measure(major, kind, collector, options, cycles))
                 print(table(rows[-1:]), flush=True)
                 if options.output is not None:
-                    result = {"options": {**vars(options), "output": None}, "rows": [asdict(row) for row in rows]}
+                    kept = {**vars(options), "output": None, "directory": None}
+                    result = {"options": kept, "rows": [asdict(row) for row in rows]}
                     options.output.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
                     options.output.with_suffix(".md").write_text(table(rows))
     return int(any(row.lost for row in rows if row.collector == Regsweep.name))

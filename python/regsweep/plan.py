@@ -7,19 +7,17 @@ written and read by the core (``rust/core/src/plan.rs``), a million in seconds.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regsweep import _core, identity, safety
 from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
 from regsweep.units import format_bytes, format_count
+from regsweep.whole_file import replacing
 
 if TYPE_CHECKING:
     from regsweep.callbacks import ProgressCallback
@@ -225,31 +223,12 @@ class Plan:
         if refusing := safety.refusing(self.refusals):
             raise GuardRefused(refusing)
         try:
-            with replacing(Path(path)) as descriptor:
+            with replacing(path) as descriptor:
                 os.write(descriptor, self.head.text().encode())
                 row_count, sha256 = self.marks.write_plan(descriptor)
                 os.write(descriptor, f"# end: rows={row_count} sha256={sha256}\n".encode())
         except (OSError, StorageError) as error:
             raise PlanError(f"{path}: cannot be written: {error}", key=str(path)) from error
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[int]:
-    """A descriptor whose file takes its name when all of it is on disk. Pipes and devices take it as it comes."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.stat().st_mode):
-            with path.open("wb", buffering=0) as file:
-                yield file.fileno()
-            return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb", buffering=0) as file:
-            yield file.fileno()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def make(

@@ -8,10 +8,12 @@ import os
 import shutil
 import subprocess
 import time
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from command import CONFIG, run
+from jsonschema import Draft202012Validator
 from tiny_store import STORAGE, TinyStore
 
 REPOSITORIES = f"{STORAGE}/repositories"
@@ -49,11 +51,11 @@ class Place:
         return str(path)
 
     def run_id(self) -> str:
-        runs = json.loads(self.regsweep("runs", self.root, "--json").stdout)["runs"]
+        runs = json.loads(self.regsweep("runs", self.root, "--json", "-").stdout)["runs"]
         return str(runs[-1]["id"])
 
     def state(self) -> str:
-        runs = json.loads(self.regsweep("runs", self.root, "--json").stdout)["runs"]
+        runs = json.loads(self.regsweep("runs", self.root, "--json", "-").stdout)["runs"]
         return str(runs[-1]["state"])
 
     def rows(self) -> list[dict[str, str]]:
@@ -354,6 +356,17 @@ def test_run_takes_up_what_was_interrupted_the_night_before(place: Place) -> Non
     done = place.regsweep("run", place.root, "--settle", "0", "--cache", "none", "--delete-untagged")
     assert "brought back 1 manifest, 2 layer links, 3 blobs" in done.stdout
     assert place.state() == "confirmed"
+
+
+def test_the_runs_for_machines_follow_their_schema(place: Place) -> None:
+    place.plan("--delete-untagged")
+    place.apply()
+    document = json.loads(place.regsweep("runs", place.root, "--json", "-").stdout)
+    schema = json.loads((resources.files("regsweep") / "schema/runs-1.schema.json").read_text())
+    Draft202012Validator(schema).validate(document)
+    (found,) = document["runs"]
+    assert (found["state"], found["events"][-1]["what"]) == ("quarantined", "applied")
+    assert "confirm" in found["waits_for"]
 
 
 def test_runs_of_a_store_without_any(place: Place) -> None:

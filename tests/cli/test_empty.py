@@ -143,3 +143,17 @@ def test_from_python(root: Path) -> None:
     assert removed.repositories == ["team/old"]
     assert not removed.failures
     assert not removed.interrupted
+
+
+def test_what_was_set_aside_comes_back_although_its_place_is_gone(root: Path, tmp_path: Path) -> None:
+    plan = str(tmp_path / "plan")
+    before = contents(root)
+    run("rm", str(root), "team/app", "--output", plan, "--override", "nothing-marked")
+    applied = run("apply", plan, "--override", "nothing-marked")
+    assert applied.returncode == 0, applied.stderr
+    assert "team/app\n" in empty(root, "--purge", "--older-than", "0s").stdout
+    assert not (root / TOP / "repositories/team").exists()
+    (found,) = json.loads(run("runs", str(root), "--json", "-").stdout)["runs"]
+    undone = run("undo", str(root), found["id"])
+    assert undone.returncode == 0, undone.stderr
+    assert contents(root) == before

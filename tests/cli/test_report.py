@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from tiny_store import STORAGE, TinyStore
 
 import regsweep
 from regsweep import exit_codes, report
+from regsweep.whole_file import replacing
 
 CYCLE = ("--settle", "0", "--older-than", "0", "--cache", "none", "--delete-untagged")
 
@@ -456,6 +458,27 @@ def test_a_cycle_that_fails_keeps_the_time_of_the_last_success(place: Place) -> 
     assert place.json()["outcome"]["error"]["operation"] != ""
 
 
+def test_a_cycle_that_is_ended_half_way_says_what_it_did(place: Place) -> None:
+    argv = ["run", place.root, *CYCLE, "--settle", "1h", "--json", str(place.json_file)]
+    argv += ["--prometheus", str(place.metrics_file)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "regsweep", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("set aside") for line in process.stdout), "it waits now, or is about to"
+        process.terminate()
+        process.communicate()
+    assert process.returncode == exit_codes.INTERRUPTED
+    document = place.json()
+    assert document["outcome"]["error"]["message"] == "interrupted"
+    assert document["work"]["set_aside"]["blobs"] == 4
+    assert [held["state"] for held in document["quarantine"]] == ["quarantined"]
+    metrics = place.metrics()
+    assert (metrics["run_exit_code"], metrics["unsuccessful_runs_total"]) == (exit_codes.INTERRUPTED, 1)
+    assert metrics["run_last_success_timestamp_seconds"] == 0
+    assert metrics["run_set_aside_bytes"] == document["work"]["set_aside"]["bytes"]
+
+
 @pytest.mark.parametrize("form", ["--html", "--json", "--prometheus"])
 def test_a_bad_path_ends_the_command_before_it_does_anything(place: Place, form: str) -> None:
     before = place.store.files()
@@ -473,6 +496,26 @@ def test_a_full_disk_undoes_nothing_and_changes_the_exit_code(place: Place) -> N
     assert "cannot write to /dev/full: No space left on device" in done.stderr
     assert "set aside" in done.stdout
     assert place.metrics()["run_exit_code"] == exit_codes.DONE_WITH_DAMAGE
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(place: Place) -> None:
+    """``/dev/stdout`` is a link, too: to whatever file a shell has opened."""
+    (place.directory / "served").mkdir()
+    served = place.directory / "served" / "metrics"
+    place.metrics_file.symlink_to(served)
+    for _ in range(2):
+        place.regsweep("report", place.root, "--prometheus", str(place.metrics_file))
+        assert place.metrics_file.readlink() == served
+        assert place.metrics()["plan_exit_code"] == 0
+    assert [path.name for path in served.parent.iterdir()] == ["metrics"]
+
+
+def test_what_a_killed_command_has_left_is_not_in_the_way(place: Place) -> None:
+    with contextlib.ExitStack() as killed:
+        killed.enter_context(replacing(place.metrics_file))
+        with replacing(place.metrics_file) as descriptor:
+            os.write(descriptor, b"complete")
+        assert place.metrics_file.read_text() == "complete"
 
 
 def test_files_appear_complete_and_can_be_read_by_others(place: Place) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.documents import digest_of
-from support.registry import NotThere
+from support.registry import NotThere, Refused
 from support.servers import Server
 from support.store_builder import TOP
 
@@ -151,7 +151,7 @@ def test_a_client_that_comes_back_in_the_middle_of_a_removal_gets_an_error_and_n
     location = running.begin("team/app", CONTENT[:70_000])
     (directory,) = running.directories()
     (directory / "data").unlink()
-    with pytest.raises((AssertionError, NotThere)):
+    with pytest.raises((Refused, NotThere)):
         running.finish(location, CONTENT[70_000:])
     assert not running.server.registry.has_blob("team/app", digest_of(CONTENT))
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from regsweep.cli import progress
+from regsweep.report.rows import AddingUp
 from regsweep.verify import VerifyProgress
 
 if TYPE_CHECKING:
@@ -78,6 +79,29 @@ def test_verifying_tells_share_rate_and_time_left() -> None:
     # What does not match is read twice.
     assert "100.0% of 1.0 KiB" in progress.describe_verify(VerifyProgress(1, 1024, read_bytes=2048, seconds=9), 0.0)
     assert "100.0% of 0 B" in progress.describe_verify(VerifyProgress(), 0.0)
+
+
+def test_every_step_of_one_callback_has_its_own_words_and_rate() -> None:
+    describe = progress.describe_steps(progress.describe_removal(100))
+    assert describe(counters(), 0.0) == "scanning: 0 repositories, 0 tags, 0 manifests"
+    assert describe(counters(repositories=2, manifests=50), 10.0).endswith("50 manifests, 5/s")
+    # The next step counts from nothing; until it has counted something, the line stays.
+    assert describe(counters(), 20.0).endswith("50 manifests, 5/s")
+    assert describe(counters(blobs=600), 30.0) == "marking: 600 blobs, 60/s"
+    assert describe(counters(), 40.0) == "marking: 600 blobs, 60/s"
+    assert describe(counters(removed=50), 45.0) == "removing: 50 of 100, 0 B freed, 10/s, 5.0s left"
+    # A second scan, as where several runs are worked on with one callback.
+    assert describe(counters(repositories=1, manifests=3), 45.0) == "scanning: 1 repository, 0 tags, 3 manifests"
+
+
+def test_what_comes_back_is_not_called_removed() -> None:
+    assert progress.describe_return(counters(removed=30), 10.0) == "bringing back: 30, 3/s"
+
+
+def test_adding_up_tells_rate_and_time_left() -> None:
+    assert progress.describe_adding_up(AddingUp(5_000, 0.25), 2.0) == "adding up: 5000 rows, 25%, 2500/s, 6.0s left"
+    assert progress.describe_adding_up(AddingUp(5_000, None), 2.0) == "adding up: 5000 rows, 2500/s"
+    assert progress.describe_adding_up(AddingUp(5_000, 0.0), 2.0) == "adding up: 5000 rows, 0%, 2500/s"
 
 
 def test_a_terminal_that_goes_away_does_not_stop_the_run() -> None:

@@ -22,10 +22,11 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """All samples by name and labels but for the store's; a series that is there twice is an error."""
     found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for family in text_string_to_metric_families(text):
-        assert family.type == "gauge", family.name
+        assert family.type in ("gauge", "counter"), family.name
         assert family.documentation, family.name
         assert family.name.startswith("regsweep_")
         for sample in family.samples:
+            assert sample.name.endswith("_total") == (family.type == "counter"), sample.name
             labels = frozenset((name, value) for name, value in sample.labels.items() if name != "store")
             assert (sample.name, labels) not in found
             found[sample.name, labels] = sample.value
@@ -91,6 +92,26 @@ def test_a_failure_keeps_the_time_of_the_last_success(code: int) -> None:
     assert value(text, "plan_last_success_timestamp_seconds") == 1002.5
     again = to_prometheus(report(code), previous=text)
     assert value(again, "plan_last_success_timestamp_seconds") == 1002.5
+
+
+def test_counters_go_on_from_run_to_run() -> None:
+    text = ""
+    for code in (exit_codes.DONE, exit_codes.FAILED, exit_codes.DONE_WITH_DAMAGE):
+        work = Work(purged_blob_count=2, purged_bytes=7 << 40)
+        text = to_prometheus(Report("run", "x", work=work, outcome=Outcome(code, 1.0, 2.0)), text)
+    assert value(text, "runs_total") == 3
+    assert value(text, "unsuccessful_runs_total") == 1
+    assert value(text, "purged_bytes_total") == 21 << 40
+    assert value(text, "purged_blobs_total") == 6
+    assert value(text, "run_purged_blobs") == 2, "of the last run"
+
+
+def test_what_a_file_said_of_another_store_does_not_count() -> None:
+    done = Report("run", 'a"b\\', work=Work(), outcome=Outcome(exit_codes.DONE, 1.0, 2.0))
+    failed = replace(done, outcome=Outcome(exit_codes.FAILED, 3.0, 4.0))
+    assert value(to_prometheus(failed, to_prometheus(done)), "run_last_success_timestamp_seconds") == 2
+    other = replace(failed, store="a")
+    assert value(to_prometheus(other, to_prometheus(done)), "run_last_success_timestamp_seconds") == 0
 
 
 @pytest.mark.parametrize("previous", ["", "regsweep_plan_last_success_timestamp_seconds NaN\n", "\0 nonsense"])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plan_rows import HEAD, blob
 
+from regsweep.report import Report, to_html
+from regsweep.report.aggregate import add_up
 from regsweep.report.space import space_of
 from regsweep.report.treemap import Cell, cells
 
@@ -90,6 +94,14 @@ def test_what_is_too_small_is_one_area_beside_its_neighbours() -> None:
         ("team/large", 0, 10**9),
         ("team", 30_000, 30_000_000),
     }
+
+
+def test_what_is_too_small_says_where_it_is() -> None:
+    rows = [blob(10**9, repository="other", number=1)]
+    rows += [blob(10**5, repository=f"team/small-{number}", number=number) for number in range(2, 30_000)]
+    page = to_html(Report("plan", "x", HEAD, add_up(rows)))
+    assert "<title>29,998 more in team: 2.8 GiB (75.0%)</title>" in page
+    assert re.findall("<text .*>(.*)</text>", page)[:2] == ["team/29,998 more", "2.8 GiB"]
 
 
 def test_areas_are_nearer_to_squares_than_to_lines() -> None:

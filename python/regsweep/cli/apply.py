@@ -20,7 +20,7 @@ from regsweep.cli.common import (
     show,
 )
 from regsweep.cli.plan_summary import applied_lines, failure_lines
-from regsweep.cli.progress import describe_removal
+from regsweep.cli.progress import describe_removal, describe_steps
 
 
 @click.command()
@@ -58,7 +58,7 @@ def apply(
         permanent=permanent,
         overrides=overrides,
         max_plan_age=max_plan_age,
-        progress=line.start(describe_removal(head.totals.items)),
+        progress=line.start(describe_steps(describe_removal(head.totals.items))),
     )
     line.clear()
     say(summary.findings(applied.marks))

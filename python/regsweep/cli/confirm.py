@@ -18,7 +18,7 @@ from regsweep.cli.common import (
     store_argument,
 )
 from regsweep.cli.plan_summary import confirmed_lines, failure_lines
-from regsweep.cli.progress import describe_scan
+from regsweep.cli.progress import describe_return, describe_steps
 
 
 def settle_option(function: click.decorators.FC) -> click.decorators.FC:
@@ -48,7 +48,7 @@ def confirm(store: str, run: str | None, settle: float, no_wait: bool, jobs: int
     waiting = quarantine.Waiting(settle, sleep=None) if no_wait else quarantine.Waiting(settle)
     opened = open_for(store, jobs)
     line = progress_line()
-    confirmed = quarantine.confirm(opened, run, waiting=waiting, progress=line.start(describe_scan))
+    confirmed = quarantine.confirm(opened, run, waiting=waiting, progress=line.start(describe_steps(describe_return)))
     line.clear()
     say(summary.findings(confirmed.marks))
     say(failure_lines([*confirmed.restored.failures]))

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from regsweep import _core
-from regsweep._core import Progress, QuarantineUsage, RepositoryUsage, TagUsage, Usage
+from regsweep._core import QuarantineUsage, RepositoryUsage, TagUsage, Usage
 from regsweep.cli import summary
 from regsweep.cli.common import command, exit_code_of, jobs_option, open_for, progress_line, say, store_argument
 from regsweep.cli.fitting import width_of
 from regsweep.cli.json_report import fields
 from regsweep.cli.output import STANDARD_OUTPUT, Result, check_target, json_option, show_all, table, write_file
-from regsweep.cli.progress import describe_mark, describe_scan
+from regsweep.cli.progress import describe_mark, describe_measuring, describe_scan
 from regsweep.errors import UnknownNameError
-from regsweep.units import format_bytes, format_count, format_duration, format_moment
+from regsweep.units import format_bytes, format_count, format_moment
 from regsweep.visible import visible
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def du(
         line = progress_line()
         catalog = opened.scan(progress=line.start(describe_scan))
         marks = catalog.mark(progress=line.start(describe_mark))
-        usage = marks.usage(tags=tags, depth=depth, progress=line.start(_describe_measuring))
+        usage = marks.usage(tags=tags, depth=depth, progress=line.start(describe_measuring))
         line.clear()
         repositories, tag_rows = _select(usage, names)
         repositories.sort(key=_order(sort))
@@ -94,10 +94,6 @@ def du(
             show_all(_text(usage, repositories, tag_rows, top, width_of(sys.stdout)))
         say(_findings(marks, store))
         return code
-
-
-def _describe_measuring(progress: Progress, seconds: float) -> str:
-    return f"measuring: {format_count(progress.blobs, 'blob')}, {format_duration(seconds)}"
 
 
 def _select(usage: Usage, names: Sequence[str]) -> tuple[list[RepositoryUsage], list[TagUsage]]:

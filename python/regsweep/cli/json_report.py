@@ -7,15 +7,15 @@ short. The file appears under its name by a rename, complete or not at all.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import stat
+
+from regsweep.whole_file import WholeFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any, BinaryIO
+    from typing import Any
 
     from regsweep.errors import Refusal
     from regsweep.library import Catalog, Marks, Removed
@@ -38,23 +38,9 @@ class JsonReport:
     """
 
     def __init__(self, target: str) -> None:
-        self._target = target
-        self._temporary: str | None = None
-        self._file = self._open()
+        self._whole = None if target == "-" else WholeFile(target)
+        self._file = os.fdopen(1, "wb", closefd=False) if self._whole is None else self._whole.file
         self._started = False
-
-    def _open(self) -> BinaryIO:
-        if self._target == "-":
-            return os.fdopen(1, "wb", closefd=False)
-        try:
-            mode = os.stat(self._target).st_mode  # noqa: PTH116 - pathlib costs start-up time
-        except FileNotFoundError:
-            mode = stat.S_IFREG
-        if not stat.S_ISREG(mode):
-            # A pipe or a device takes the text as it comes; a directory is an error here.
-            return open(self._target, "wb")  # noqa: PTH123
-        self._temporary = f"{self._target}.{os.getpid()}.tmp"
-        return open(self._temporary, "xb")  # noqa: PTH123
 
     def begin(self, members: Mapping[str, object], schema: str = SCHEMA) -> None:
         """Writes what is known before the storage is looked at."""
@@ -99,20 +85,13 @@ class JsonReport:
         self.members(members)
         self._file.write(b"\n}\n")
         self._file.flush()
-        if self._temporary is not None:
-            os.fsync(self._file.fileno())
-        self._file.close()
-        if self._temporary is not None:
-            os.replace(self._temporary, self._target)  # noqa: PTH105
-            self._temporary = None
+        if self._whole is not None:
+            self._whole.keep()
 
     def abandon(self) -> None:
         """Leaves no trace of an unfinished file."""
-        with contextlib.suppress(OSError):  # what cannot be flushed is not wanted any more
-            self._file.close()
-        if self._temporary is not None:
-            os.unlink(self._temporary)  # noqa: PTH108
-            self._temporary = None
+        if self._whole is not None:
+            self._whole.discard()
 
     def members(self, members: Mapping[str, object]) -> None:
         """Writes members, none of which is long."""

@@ -14,6 +14,7 @@ from regsweep.cli.common import show
 from regsweep.cli.fitting import shortened
 from regsweep.cli.json_report import JsonReport
 from regsweep.errors import OutputError
+from regsweep.whole_file import replacing
 
 STANDARD_OUTPUT = "-"
 _GAP = "  "
@@ -86,9 +87,10 @@ def check_target(target: str) -> None:
         raise OutputError(target, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     if target == STANDARD_OUTPUT or (path.exists() and not path.is_file()):
         return  # a pipe or a device takes what comes
-    if not path.parent.is_dir():
+    directory = Path(os.path.realpath(path)).parent
+    if not directory.is_dir():
         raise OutputError(target, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    if not os.access(directory, os.W_OK | os.X_OK):
         raise OutputError(target, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
@@ -98,14 +100,12 @@ def write_file(target: str, text: str) -> None:
     Raises:
         OutputError: it cannot be written there.
     """
-    from regsweep.plan import replacing
-
     content = text.encode()
     try:
         if target == STANDARD_OUTPUT:
             click.echo(content, nl=False)
         else:
-            with replacing(Path(target)) as descriptor, open(descriptor, "wb", closefd=False) as file:
+            with replacing(target) as descriptor, open(descriptor, "wb", closefd=False) as file:
                 file.write(content)
     except BrokenPipeError:
         raise  # who reads no further has seen enough

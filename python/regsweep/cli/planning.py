@@ -21,7 +21,7 @@ from regsweep.cli.common import (
     read_pulls,
     say,
 )
-from regsweep.cli.progress import describe_scan
+from regsweep.cli.progress import describe_steps
 from regsweep.library import Store
 
 
@@ -65,7 +65,7 @@ class Planning:
             accept_damage=self.accept_damage,
             overrides=self.overrides,
             max_removed_share=self.max_removed_share,
-            progress=line.start(describe_scan),
+            progress=line.start(describe_steps()),
         )
         line.clear()
         say(summary.findings(plan.marks))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO, TypeVar
 
     from regsweep._core import Progress
+    from regsweep.report.rows import AddingUp
     from regsweep.verify import VerifyProgress
 
     Counters = TypeVar("Counters")
@@ -94,14 +95,51 @@ def describe_mark(progress: Progress, seconds: float) -> str:
     return f"marking: {format_count(progress.blobs, 'blob')}{_rate(progress.blobs, seconds)}"
 
 
-def describe_removal(total: int) -> Callable[[Progress, float], str]:
-    """The line while things are removed, of which there are ``total``."""
+def describe_removal(total: int | None = None) -> Callable[[Progress, float], str]:
+    """The line while things are removed, of which there are ``total``, where that is known."""
 
     def describe(progress: Progress, seconds: float) -> str:
-        line = f"removing: {progress.removed} of {total}, {format_bytes(progress.freed_bytes)} freed"
+        of = "" if total is None else f" of {total}"
+        line = f"removing: {progress.removed}{of}, {format_bytes(progress.freed_bytes)} freed"
         if progress.removed and seconds >= 1:
-            left = max(0, total - progress.removed) * seconds / progress.removed
-            line += f"{_rate(progress.removed, seconds)}, {format_duration(left)} left"
+            line += _rate(progress.removed, seconds)
+            if total is not None:
+                line += _left(progress.removed / total if total else 1.0, seconds)
+        return line
+
+    return describe
+
+
+def describe_return(progress: Progress, seconds: float) -> str:
+    """The line while things come back from quarantine."""
+    return f"bringing back: {progress.removed}{_rate(progress.removed, seconds)}"
+
+
+def describe_steps(last: Callable[[Progress, float], str] | None = None) -> Callable[[Progress, float], str]:
+    """The line where one callback is told of several steps: a scan, the marking, and what is moved or removed then.
+
+    Every step counts from nothing and has a rate of its own: where a counter has become less, the next one has begun.
+
+    Args:
+        last: describes what is moved or removed; where nothing is, there is no need for it.
+    """
+    before = (0, 0, 0)
+    began = 0.0
+    line = ""
+
+    def describe(progress: Progress, seconds: float) -> str:
+        nonlocal before, began, line
+        now = (progress.manifests, progress.blobs, progress.removed)
+        if any(counter < earlier for counter, earlier in zip(now, before, strict=True)):
+            began = seconds
+        before = now
+        if last is not None and progress.removed:
+            line = last(progress, seconds - began)
+        elif progress.blobs:
+            line = describe_mark(progress, seconds - began)
+        elif not line or progress.repositories:
+            line = describe_scan(progress, seconds - began)
+        # Until a step has counted something, the line of the one before stays.
         return line
 
     return describe
@@ -112,6 +150,16 @@ def describe_upload_removal(total: int) -> Callable[[Progress, float], str]:
     return lambda progress, _: (
         f"removing: {progress.removed} of {format_count(total, 'upload')}, {format_bytes(progress.freed_bytes)} freed"
     )
+
+
+def describe_measuring(progress: Progress, seconds: float) -> str:
+    """The line while all blobs are looked at, to say what they take and who reaches them."""
+    return f"measuring: {format_count(progress.blobs, 'blob')}{_rate(progress.blobs, seconds)}"
+
+
+def describe_search(_: Progress, seconds: float) -> str:
+    """The line while it is worked out what keeps something."""
+    return f"looking for what keeps it: {seconds:.0f}s"
 
 
 def describe_empty(progress: Progress, seconds: float) -> str:
@@ -134,6 +182,18 @@ def describe_verify(progress: VerifyProgress, _: float) -> str:
     # Last, for it is what a narrow terminal can do without.
     checked = progress.skipped_count + progress.checked_count
     return f"{line}, {checked} of {format_count(progress.total_count, 'blob')}"
+
+
+def describe_adding_up(progress: AddingUp, seconds: float) -> str:
+    """The line while the rows of a plan are added up."""
+    share = "" if progress.share is None else f", {progress.share:.0%}"
+    left = "" if progress.share is None or seconds < 1 else _left(progress.share, seconds)
+    return f"adding up: {format_count(progress.rows, 'row')}{share}{_rate(progress.rows, seconds)}{left}"
+
+
+def _left(share: float, seconds: float) -> str:
+    """The time left where a share was done in some seconds; nothing where nothing was."""
+    return f", {format_duration(max(0.0, seconds / share - seconds))} left" if share > 0 else ""
 
 
 def _rate(count: int, seconds: float) -> str:

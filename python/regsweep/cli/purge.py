@@ -20,7 +20,7 @@ from regsweep.cli.common import (
     store_argument,
 )
 from regsweep.cli.plan_summary import failure_lines, purged_lines
-from regsweep.cli.progress import describe_scan
+from regsweep.cli.progress import describe_removal, describe_steps
 
 
 def registry_options(function: click.decorators.FC) -> click.decorators.FC:
@@ -87,7 +87,7 @@ def purge(
         older_than=older_than,
         registries=registries(registry_pid, registry_started, registry_restarted, cache),
         overrides=overrides,
-        progress=line.start(describe_scan),
+        progress=line.start(describe_steps(describe_removal())),
     )
     line.clear()
     say(failure_lines([*purged.failures]))

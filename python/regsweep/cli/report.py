@@ -15,7 +15,7 @@ import click
 from regsweep import exit_codes
 from regsweep.cli.common import command, is_damaged, jobs_option, open_for, progress_line
 from regsweep.cli.output import STANDARD_OUTPUT
-from regsweep.cli.progress import describe_scan
+from regsweep.cli.progress import describe_adding_up, describe_steps
 from regsweep.cli.reporting import Reporting, file_options, targets_of
 from regsweep.errors import OutputError
 from regsweep.report.model import DEFAULT_TOP
@@ -53,9 +53,7 @@ def report(what: str, top: int, jobs: int | None, **files: str | None) -> int:
     reporting = Reporting("plan" if is_plan else "store", what, targets)
 
     def find() -> int:
-        from regsweep.report import of_plan
-
-        found = of_plan(what, top=top) if is_plan else _of_store(what, top, jobs)
+        found = _of_plan(what, top) if is_plan else _of_store(what, top, jobs)
         reporting.found(found)
         if STANDARD_OUTPUT not in targets.values():
             _show(found)
@@ -64,12 +62,24 @@ def report(what: str, top: int, jobs: int | None, **files: str | None) -> int:
     return reporting.around(find)
 
 
+def _of_plan(name: str, top: int) -> Report:
+    from regsweep.report import of_plan
+
+    line = progress_line()
+    found = of_plan(name, top=top, adding_up=line.start(describe_adding_up))
+    line.clear()
+    return found
+
+
 def _of_store(name: str, top: int, jobs: int | None) -> Report:
     from regsweep.report import of_store
 
     store = open_for(name, jobs)
-    line = progress_line()
-    found = of_store(store, top=top, progress=line.start(describe_scan))
+    scan_line, line = progress_line(), progress_line()
+    found = of_store(
+        store, top=top, progress=scan_line.start(describe_steps()), adding_up=line.start(describe_adding_up)
+    )
+    scan_line.clear()
     line.clear()
     return replace(found, store=name)
 

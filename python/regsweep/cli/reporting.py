@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from regsweep import exit_codes
-from regsweep.cli.common import exit_code_of_error, say
+from regsweep.cli.common import exit_code_of_error, progress_line, say
 from regsweep.cli.output import STANDARD_OUTPUT, check_target, write_file
+from regsweep.cli.progress import describe_adding_up
 from regsweep.errors import OutputError, RegsweepError
 
 if TYPE_CHECKING:
@@ -66,7 +68,12 @@ class Reporting:
             from regsweep.report import of_made
 
             self._opened = store
-            self._report = replace(of_made(made, store, of=self._of, clock=self._clock), store=self._store)
+            line = progress_line()
+            told = line.start(describe_adding_up)
+            self._report = replace(
+                of_made(made, store, of=self._of, clock=self._clock, adding_up=told), store=self._store
+            )
+            line.clear()
 
     def applied(self, applied: Applied) -> None:
         """Takes down what applying a plan did."""
@@ -98,13 +105,19 @@ class Reporting:
         """Does what is to be reported, and writes the report of it; gives back the exit code.
 
         Raises:
-            OutputError: a report cannot be written, and nothing was done yet.
+            OutputError: a report cannot be written, and nothing was done yet. The other reports say so.
         """
-        for target in self._targets.values():
-            check_target(target)
+        if not self._targets:
+            return do()
         try:
-            code = do()
-        except (KeyboardInterrupt, RegsweepError) as error:
+            with _ended_by_sigterm():
+                for target in self._targets.values():
+                    check_target(target)
+                code = do()
+        except click.UsageError:
+            raise  # nothing was begun that could have failed
+        except (KeyboardInterrupt, Exception) as error:
+            # Whatever it was: a report of yesterday's success must not be what is left.
             self._write(exit_code_of_error(error), error)
             raise
         return self._write(code)
@@ -114,18 +127,22 @@ class Reporting:
 
         The work is done by now: that is not undone because nobody can be told, and what else there is to tell is told.
         """
-        if not self._targets:
-            return code
         from regsweep.report import Outcome
 
         report = self._ended()
+        hung_up = None
         for form, target in self._targets.items():
             outcome = Outcome(code, self._began, self._clock(), None if error is None else _failure(error))
             try:
                 write_file(target, _text(replace(report, outcome=outcome), form, target))
+            except BrokenPipeError as nobody_reads:
+                hung_up = nobody_reads  # who reads no further has seen enough; the files are for others
             except OutputError as unwritten:
-                say([str(unwritten)])
-                code = max(code, exit_codes.DONE_WITH_DAMAGE)
+                if str(unwritten) != str(error):  # that one is said by whoever catches it
+                    say([str(unwritten)])
+                code = code or exit_codes.DONE_WITH_DAMAGE  # a failure stays one
+        if hung_up is not None:
+            raise hung_up
         return code
 
     def _ended(self) -> Report:
@@ -167,7 +184,23 @@ def _failure(error: BaseException) -> Failure:
 
     if isinstance(error, RegsweepError):
         return Failure(str(error), error.operation, error.key)
-    return Failure("interrupted", "", "")
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("interrupted", "", "")
+    return Failure(f"{type(error).__name__}: {error}", "", "")
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """What service managers end a job with is an interruption here, so that it is reported."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def file_options(function: Callable[..., Any]) -> Callable[..., Any]:

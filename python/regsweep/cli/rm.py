@@ -22,7 +22,7 @@ from regsweep.cli.common import (
     store_argument,
 )
 from regsweep.cli.plan_summary import plan_lines
-from regsweep.cli.progress import describe_scan
+from regsweep.cli.progress import describe_steps
 from regsweep.names import parse_name
 from regsweep.policy.selection import by_name
 
@@ -64,7 +64,7 @@ def rm(
         accept_damage=accept_damage,
         overrides=overrides,
         max_removed_share=max_removed_share,
-        progress=line.start(describe_scan),
+        progress=line.start(describe_steps()),
     )
     line.clear()
     say(summary.findings(made.marks))

@@ -25,7 +25,7 @@ from regsweep.cli.common import (
 from regsweep.cli.confirm import settle_option
 from regsweep.cli.plan_summary import applied_lines, confirmed_lines, failure_lines, plan_lines, purged_lines
 from regsweep.cli.planning import Planning, planning_options
-from regsweep.cli.progress import describe_removal, describe_scan
+from regsweep.cli.progress import describe_removal, describe_return, describe_steps
 from regsweep.cli.purge import registries, registry_options
 from regsweep.cli.reporting import Reporting, reporting_options
 from regsweep.errors import GuardRefused
@@ -114,7 +114,8 @@ def _confirm(store: Store, waiting: quarantine.Waiting, reporting: Reporting) ->
     if not quarantine.waiting_runs(store):
         return exit_codes.DONE
     line = progress_line()
-    confirmed = quarantine.confirm(store, waiting=waiting, progress=line.start(describe_scan))
+    told = line.start(describe_steps(describe_return))
+    confirmed = quarantine.confirm(store, waiting=waiting, progress=told)
     line.clear()
     reporting.confirmed(confirmed)
     say(failure_lines([*confirmed.restored.failures]))
@@ -125,7 +126,8 @@ def _confirm(store: Store, waiting: quarantine.Waiting, reporting: Reporting) ->
 
 def _purge(store: Store, older_than: float, known: quarantine.Registries, reporting: Reporting) -> int:
     line = progress_line()
-    purged = quarantine.purge(store, older_than=older_than, registries=known, progress=line.start(describe_scan))
+    told = line.start(describe_steps(describe_removal()))
+    purged = quarantine.purge(store, older_than=older_than, registries=known, progress=told)
     line.clear()
     reporting.purged(purged)
     say(failure_lines([*purged.failures]))
@@ -136,7 +138,8 @@ def _purge(store: Store, older_than: float, known: quarantine.Registries, report
 def _apply(store: Store, path: str, count: int, name: str, planning: Planning, reporting: Reporting) -> int:
     line = progress_line()
     overrides = [guard for guard in planning.overrides if guard in safety.GUARDS]
-    applied = applying.apply(store, path, overrides=overrides, progress=line.start(describe_removal(count)))
+    told = line.start(describe_steps(describe_removal(count)))
+    applied = applying.apply(store, path, overrides=overrides, progress=told)
     line.clear()
     reporting.applied(applied)
     say(summary.findings(applied.marks))

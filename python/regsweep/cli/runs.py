@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
 
-from regsweep import exit_codes, quarantine
+from regsweep import _core, exit_codes, quarantine
 from regsweep.cli.common import Duration, command, open_for, show, store_argument
 from regsweep.cli.confirm import settle_option
+from regsweep.cli.output import Result, json_option
 from regsweep.journal import HOLDING, Journal, Run
 from regsweep.units import format_bytes, format_count
+
+SCHEMA = "regsweep.runs/1"
 
 
 @click.command()
@@ -24,29 +26,35 @@ from regsweep.units import format_bytes, format_count
     show_default="7d",
     help="The quarantine period that purge is called with.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@json_option
 @command
-def runs(store: str, settle: float, older_than: float, as_json: bool) -> int:
+def runs(store: str, settle: float, older_than: float, json_path: str | None) -> int:
     """List the runs of STORE: what each holds, and what it waits for."""
-    found = Journal(open_for(store).root).runs()
-    now = time.time()
-    if as_json:
-        document = [
-            {
-                "id": run.id,
-                "state": run.state,
-                "permanent": run.permanent,
-                "events": run.events,
-                "waits_for": quarantine.waits_for(run, now, settle, older_than),
-            }
-            for run in found
-        ]
-        click.echo(json.dumps({"schema": "regsweep.runs/1", "runs": document}, indent=2))
+    with Result(json_path, SCHEMA) as result:
+        opened = open_for(store)
+        found = Journal(opened.root).runs()
+        now = time.time()
+        waits = [quarantine.waits_for(run, now, settle, older_than) for run in found]
+        result.write(
+            {"regsweep_version": _core.__version__, "root": opened.root},
+            {"runs": [_document(run, waits_for) for run, waits_for in zip(found, waits, strict=True)]},
+        )
+        if not result.takes_stdout:
+            show(map(_line, found, waits))
+            if not found:
+                show(["no plan was applied to this store yet"])
         return exit_codes.DONE
-    show(_line(run, quarantine.waits_for(run, now, settle, older_than)) for run in found)
-    if not found:
-        show(["no plan was applied to this store yet"])
-    return exit_codes.DONE
+
+
+def _document(run: Run, waits_for: str) -> dict[str, object]:
+    """A run as ``schema/runs-1.schema.json`` describes it."""
+    return {
+        "id": run.id,
+        "state": run.state,
+        "permanent": run.permanent,
+        "events": run.events,
+        "waits_for": waits_for,
+    }
 
 
 def _line(run: Run, waits_for: str) -> str:

@@ -7,7 +7,7 @@ import click
 from regsweep import exit_codes, quarantine
 from regsweep.cli.common import command, jobs_option, open_for, progress_line, say, show, store_argument
 from regsweep.cli.plan_summary import failure_lines
-from regsweep.cli.progress import describe_removal
+from regsweep.cli.progress import describe_return
 from regsweep.units import format_count
 
 
@@ -22,7 +22,7 @@ def undo(store: str, run: str, jobs: int | None) -> int:
     Where something was pushed anew meanwhile, that stays, and what was set aside from there is named.
     """
     line = progress_line()
-    undone = quarantine.undo(open_for(store, jobs), run, progress=line.start(describe_removal(0)))
+    undone = quarantine.undo(open_for(store, jobs), run, progress=line.start(describe_return))
     line.clear()
     restored = undone.restored
     say(f"{key}: pushed anew meanwhile; the newer one stays" for key in restored.replaced)

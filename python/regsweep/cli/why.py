@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regsweep import _core, exit_codes
-from regsweep._core import AsideExplanation, Chain, DigestExplanation, Progress, TagExplanation
+from regsweep._core import AsideExplanation, Chain, DigestExplanation, TagExplanation
 from regsweep.cli import set_aside
 from regsweep.cli.common import (
     command,
@@ -25,7 +25,7 @@ from regsweep.cli.explanation import MAX_CHAINS, MAX_NAMED, Telling
 from regsweep.cli.fitting import width_of
 from regsweep.cli.json_report import fields
 from regsweep.cli.output import Result, json_option, show_all
-from regsweep.cli.progress import describe_mark, describe_scan
+from regsweep.cli.progress import describe_mark, describe_scan, describe_search
 
 if TYPE_CHECKING:
     from regsweep.journal import Run
@@ -104,7 +104,7 @@ def why(
             accept_damage=accept_damage,
             progress=line.start(describe_mark),
         )
-        answer = marks.why(subject, others=MAX_NAMED, progress=line.start(_describe_search))
+        answer = marks.why(subject, others=MAX_NAMED, progress=line.start(describe_search))
         line.clear()
         runs = set_aside.runs_of(opened.root, answer.asides)
         limit = None if all_chains else MAX_CHAINS
@@ -126,10 +126,6 @@ def why(
             telling = Telling(store, runs, delete_untagged, limit, width_of(sys.stdout))
             show_all(telling.lines(answer, marks))
         return exit_codes.DONE
-
-
-def _describe_search(_: Progress, seconds: float) -> str:
-    return f"looking for what keeps it: {seconds:.0f}s"
 
 
 def _write(

@@ -38,7 +38,8 @@ def to_prometheus(report: Report, previous: str = "") -> str:
 
     Args:
         report: what there is to say.
-        previous: the file's former text: the time of the last success is taken from there where this is none.
+        previous: the file's former text: counters go on from there, and so does the time of the last
+            success where this is none.
     """
     from regsweep.report import prometheus
 

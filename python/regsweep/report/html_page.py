@@ -153,7 +153,8 @@ def _frame(cells: Iterable[treemap.Cell]) -> tuple[float, float, float, float]:
 def _area(cell: treemap.Cell, total_bytes: int, *, in_full: bool) -> _Area:
     name = label = cell.name or wording.NO_REPOSITORY
     if cell.folded:
-        name, label = f"{cell.folded:,} more{f' in {cell.name}' if cell.name else ''}", f"{cell.folded:,} more"
+        more = f"{cell.folded:,} more"
+        name, label = (f"{more} in {cell.name}", f"{cell.name}/{more}") if cell.name else (more, more)
     size = format_bytes(cell.bytes)
     return _Area(
         x=round(cell.x, 2),
@@ -174,14 +175,16 @@ def _label(name: str, size: str, width: float, height: float, *, in_full: bool) 
     """
     characters = int((width - 2 * _PADDING) / _CHARACTER_WIDTH)
     line_count = int((height - _PADDING) / _LINE_HEIGHT)
+    last = name.rpartition("/")[2]
+    if line_count < 1 or characters < max(1, min(len(last), _SHORTEST_LABEL)):
+        return ()
     lines = _broken(name, characters) if in_full else [name]
-    if len(lines) > line_count or max(map(len, lines)) > characters:
+    if len(lines) > line_count or not in_full:
         end = name
         while len(end) > characters and "/" in end:
             end = end.partition("/")[2]
-        if line_count < 1 or characters < min(len(end), _SHORTEST_LABEL):
-            return ()
-        lines = [end if len(end) <= characters else f"{end[: characters - 1]}…"]
+        lines = [end]
+    lines = [line if len(line) <= characters else f"{line[: characters - 1]}…" for line in lines]
     return (*lines, size) if len(lines) < line_count and len(size) <= characters else tuple(lines)
 
 

@@ -1,7 +1,8 @@
 """A report as metrics, for the textfile collector of Prometheus' node exporter.
 
-Exposition format: Prometheus' documentation, "Text-based format". All are gauges: each file says how things are, and
-adds nothing up from run to run. The label ``store`` tells the files of several stores on one machine from each other.
+Exposition format: Prometheus' documentation, "Text-based format". Gauges say how things are, and what the last run did;
+the few counters (``_total``) go on from what the file that is replaced says. The label ``store`` tells the files of
+several stores on one machine from each other.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Metric: TypeAlias = "tuple[str, str, Iterable[Sample]]"
 # An empty label is none at all.
 _NONE = "(none)"
 _LAST_SUCCESS = "last_success_timestamp_seconds"
+_COUNTER = "_total"
 # With these a command has come to its end, and has done what it could.
 _SUCCESSES = frozenset({exit_codes.DONE, exit_codes.DONE_WITH_DAMAGE})
 
@@ -36,7 +38,7 @@ def render(report: Report, previous: str) -> str:
     lines = []
     for name, help_text, samples in _metrics(report, previous):
         lines.append(f"# HELP regsweep_{name} {help_text}")
-        lines.append(f"# TYPE regsweep_{name} gauge")
+        lines.append(f"# TYPE regsweep_{name} {'counter' if name.endswith(_COUNTER) else 'gauge'}")
         for labels, value in samples:
             lines.append(f"regsweep_{name}{_labels({'store': report.store, **labels})} {_number(value)}")
     text = "".join(f"{line}\n" for line in lines)
@@ -56,7 +58,10 @@ def _metrics(report: Report, previous: str) -> Iterator[Metric]:
     if report.work is not None:
         yield from _work(report.work)
     if report.outcome is not None:
-        yield from _outcome(report.outcome, "run" if report.of == "run" else "plan", previous)
+        before = _Before(report.store, previous)
+        yield from _outcome(report.outcome, "run" if report.of == "run" else "plan", before)
+        if report.work is not None:
+            yield from _counters(report.work, report.outcome, before)
 
 
 def _contents(contents: Contents) -> Iterator[Metric]:
@@ -118,19 +123,36 @@ def _work(work: Work) -> Iterator[Metric]:
     yield "run_failures", "What the run could not move or remove.", _one(len(work.failures))
 
 
-def _outcome(outcome: Outcome, command: str, previous: str) -> Iterator[Metric]:
+def _outcome(outcome: Outcome, command: str, before: _Before) -> Iterator[Metric]:
     name = f"{command}_{_LAST_SUCCESS}"
-    success = outcome.ended if outcome.exit_code in _SUCCESSES else _value_of(f"regsweep_{name}", previous)
+    success = outcome.ended if outcome.exit_code in _SUCCESSES else before.value(name)
     yield f"{command}_exit_code", "How it ended: the exit code.", _one(outcome.exit_code)
     yield f"{command}_duration_seconds", "How long it took.", _one(outcome.ended - outcome.began)
     yield f"{command}_ended_timestamp_seconds", "When it ended, in whatever way.", _one(outcome.ended)
     yield name, "When it last ended with exit code 0 or 3; 0 if it never did.", _one(success)
 
 
-def _value_of(name: str, text: str) -> float:
-    """The value of a metric in what was written here before; 0 where there is none."""
-    found = re.search(rf"^{name}(?:\{{.*\}})? ([0-9.]+)$", text, re.MULTILINE)
-    return float(found[1]) if found else 0.0
+def _counters(work: Work, outcome: Outcome, before: _Before) -> Iterator[Metric]:
+    for name, help_text, now in (
+        ("runs_total", "Runs that have ended, in whatever way.", 1),
+        ("unsuccessful_runs_total", "Runs that did not come to their end.", outcome.exit_code not in _SUCCESSES),
+        ("purged_bytes_total", "What runs have removed for good.", work.purged_bytes),
+        ("purged_blobs_total", "Blobs that runs have removed for good.", work.purged_blob_count),
+    ):
+        yield name, help_text, _one(before.value(name) + now)
+
+
+class _Before:
+    """What the file that is replaced says of a store."""
+
+    def __init__(self, store: str, text: str) -> None:
+        self._labels = re.escape(_labels({"store": store}))
+        self._text = text
+
+    def value(self, name: str) -> float:
+        """The value of a metric; 0 where there is none."""
+        found = re.search(rf"^regsweep_{name}{self._labels} ([0-9]+(?:\.[0-9]+)?)$", self._text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
 
 def _one(value: float) -> list[Sample]:

@@ -9,8 +9,9 @@ import contextlib
 import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from regsweep.errors import PlanError
@@ -22,6 +23,39 @@ if TYPE_CHECKING:
 COLUMNS = ["kind", "repository", "tag", "digest", "size_bytes", "modified", "age_seconds", "reason", "rule"]
 # A line is some hundred bytes; what is longer than this is no plan.
 _LONGEST_LINE = 1 << 20
+# So many take about twenty milliseconds to add up.
+_ROWS_BETWEEN_CALLS = 5_000
+
+
+@dataclass(frozen=True)
+class AddingUp:
+    """How far the adding up of rows is.
+
+    Attributes:
+        rows: passed so far.
+        share: of all, between 0 and 1; ``None`` where that is not known, as of a pipe.
+    """
+
+    rows: int
+    share: float | None
+
+
+def watched(
+    rows: Iterable[list[str]],
+    share: Callable[[int], float | None],
+    callback: Callable[[AddingUp], None] | None,
+) -> Iterator[list[str]]:
+    """The same rows, with somebody told of them as they pass.
+
+    Args:
+        rows: with any number of columns.
+        share: what part of all is done, given how many rows have passed.
+        callback: called every few thousand rows, from the thread that takes them.
+    """
+    for count, row in enumerate(rows, start=1):
+        yield row
+        if callback is not None and count % _ROWS_BETWEEN_CALLS == 0:
+            callback(AddingUp(count, share(count)))
 
 
 class PlanFile:

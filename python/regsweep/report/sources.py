@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from regsweep import plan as plans
 from regsweep import quarantine
@@ -14,19 +15,25 @@ from regsweep.journal import HOLDING, Journal, Run
 from regsweep.plan import Totals
 from regsweep.report.aggregate import add_up
 from regsweep.report.model import DEFAULT_TOP, Contents, Findings, Held, Report, Subject
-from regsweep.report.rows import PlanFile, rows_of
+from regsweep.report.rows import AddingUp, PlanFile, rows_of, watched
 
 if TYPE_CHECKING:
     from regsweep.callbacks import ProgressCallback
-    from regsweep.library import Marks, Store
+    from regsweep.library import Store
 
 
-def of_plan(path: str | os.PathLike[str], *, top: int = DEFAULT_TOP) -> Report:
+def of_plan(
+    path: str | os.PathLike[str],
+    *,
+    top: int = DEFAULT_TOP,
+    adding_up: Callable[[AddingUp], None] | None = None,
+) -> Report:
     """What a plan's file says. It is read once, a row at a time; a pipe will do.
 
     Args:
         path: the plan.
         top: how many repositories, reasons, rules and blobs are told apart.
+        adding_up: told how far the adding up of its rows is, from this thread.
 
     Raises:
         PlanError: it cannot be read, is no plan of this format, or was changed since it was written.
@@ -34,7 +41,7 @@ def of_plan(path: str | os.PathLike[str], *, top: int = DEFAULT_TOP) -> Report:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - also takes what is no path of its own
             plan = PlanFile(file, str(path))
-            rows = plan.rows()
+            rows = watched(plan.rows(), lambda _: _share_read(file), adding_up)
             try:
                 contents = add_up(rows, top)
             except ValueError as error:
@@ -44,6 +51,11 @@ def of_plan(path: str | os.PathLike[str], *, top: int = DEFAULT_TOP) -> Report:
     return Report("plan", plan.head.root, plan.head, contents)
 
 
+def _share_read(file: BinaryIO) -> float | None:
+    status = os.fstat(file.fileno())
+    return file.tell() / status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
 def of_made(
     made: plans.Plan,
     store: Store,
@@ -51,6 +63,7 @@ def of_made(
     of: Subject = "plan",
     top: int = DEFAULT_TOP,
     clock: Callable[[], float] = time.time,
+    adding_up: Callable[[AddingUp], None] | None = None,
 ) -> Report:
     """What a plan says that was just made, and what marking found beside it.
 
@@ -60,12 +73,14 @@ def of_made(
         of: what the report is of.
         top: how many repositories, reasons, rules and blobs are told apart.
         clock: seconds since 1970.
+        adding_up: told how far the adding up of its rows is, from this thread.
 
     Raises:
         JournalError: what runs have left cannot be read.
         StorageError: what marking set aside cannot be read back.
     """
-    return Report(of, store.root, made.head, _contents(made.marks, top), _findings(made), held_by(store, clock=clock))
+    contents = _contents(made, top, adding_up)
+    return Report(of, store.root, made.head, contents, _findings(made), held_by(store, clock=clock))
 
 
 def of_store(
@@ -75,6 +90,7 @@ def of_store(
     min_age: float = plans.DEFAULT_MIN_AGE_SECONDS,
     clock: Callable[[], float] = time.time,
     progress: ProgressCallback | None = None,
+    adding_up: Callable[[AddingUp], None] | None = None,
 ) -> Report:
     """What nothing needs in a store, what marking found beside it, and what lies in quarantine. Removes nothing.
 
@@ -84,13 +100,14 @@ def of_store(
         min_age: seconds; nothing younger counts, nor what it needs.
         clock: seconds since 1970.
         progress: called about ten times a second, from this thread.
+        adding_up: told how far the adding up of what it found is, likewise.
 
     Raises:
         StorageError: something could not be listed or read, so that nothing is known.
         JournalError: what runs have left cannot be read.
     """
     made = plans.make(store, mode="garbage", min_age=min_age, progress=progress)
-    return of_made(made, store, of="store", top=top, clock=clock)
+    return of_made(made, store, of="store", top=top, clock=clock, adding_up=adding_up)
 
 
 def held_by(store: Store, *, clock: Callable[[], float] = time.time) -> tuple[Held, ...]:
@@ -116,9 +133,11 @@ def _held(run: Run, now: float) -> Held:
     )
 
 
-def _contents(marks: Marks, top: int) -> Contents:
-    with rows_of(marks) as rows:
-        return add_up(rows, top)
+def _contents(made: plans.Plan, top: int, adding_up: Callable[[AddingUp], None] | None) -> Contents:
+    # A repository that goes as a whole has a row more than it has things.
+    total = max(1, made.head.totals.items)
+    with rows_of(made.marks) as rows:
+        return add_up(watched(rows, lambda count: min(1.0, count / total), adding_up), top)
 
 
 def _findings(made: plans.Plan) -> Findings:

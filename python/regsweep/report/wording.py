@@ -161,8 +161,9 @@ def done(work: Work) -> Iterator[tuple[str, str]]:
 
 
 def ended(outcome: Outcome) -> str:
-    """The exit code with its meaning."""
-    return f"{outcome.exit_code} ({exit_codes.MEANINGS.get(outcome.exit_code, 'unknown')})"
+    """The exit code with its meaning, without what help says in brackets."""
+    meaning, _, _ = exit_codes.MEANINGS.get(outcome.exit_code, "unknown").partition(" (")
+    return f"{outcome.exit_code} ({meaning})"
 
 
 def unknown(report: Report) -> str:
