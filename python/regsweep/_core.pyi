@@ -465,7 +465,7 @@ class Usage:
         """The rest: what is too young or on the keep list, and what that needs."""
     @property
     def quarantines(self) -> list[QuarantineUsage]:
-        """What runs have set aside, by run, besides what is stored. A new list each time."""
+        """Runs that hold blobs, which are set aside and not among what is stored. A new list each time."""
     @property
     def repositories(self) -> list[RepositoryUsage]:
         """In the order in which the registry's collector walks them. A new list each time."""

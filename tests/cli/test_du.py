@@ -245,6 +245,15 @@ def test_what_was_uploaded_again_is_stored_and_set_aside(store: TinyStore, tmp_p
     ]
 
 
+def test_a_run_that_holds_nothing_any_more_has_no_line(store: TinyStore, tmp_path: Path) -> None:
+    set_aside(store, tmp_path)
+    root = str(store.root)
+    assert run("confirm", root, "--settle", "0").returncode == 0
+    assert run("purge", root, "--older-than", "0", "--cache", "none").returncode == 0
+    assert (store.root / ".regsweep").is_dir()
+    assert "quarantined" not in du(store)
+
+
 def test_what_is_needed_and_set_aside_is_warned_of_and_counts_as_set_aside(store: TinyStore, tmp_path: Path) -> None:
     set_aside(store, tmp_path, "--delete-untagged")
     (manifest,) = [path.name for path in (store.root / ".regsweep").glob("*/tree/**/revisions/sha256/*")]

@@ -182,7 +182,9 @@ pub(crate) fn measure_usage(
     let marks = marks.get();
     let repositories = usage.repositories.iter().map(|row| Py::new(py, repository_row(row)));
     let tags = usage.tags.iter().map(|row| Py::new(py, tag_row(&marks.catalog, row)));
-    let quarantines = marks.catalog.quarantines.iter().zip(&usage.quarantined);
+    // Of a run that was purged, or that removed at once, the directory is still there.
+    let holding = |(_, amount): &(&Quarantine, &Amount)| amount.blob_count > 0;
+    let quarantines = marks.catalog.quarantines.iter().zip(&usage.quarantined).filter(holding);
     let quarantines = quarantines.map(|(quarantine, amount)| Py::new(py, quarantine_row(quarantine, *amount)));
     let usage::Usage { stored, reached, garbage, spared, .. } = usage;
     Ok(Usage {
