@@ -57,6 +57,7 @@ __all__ = [
     "remove_uploads",
     "restore",
     "undo",
+    "use_few_arenas",
 ]
 
 __version__: Final[str]
@@ -910,6 +911,9 @@ class RemovedUploads:
     def failures(self) -> list[RemovalFailure]: ...
     @property
     def interrupted(self) -> bool: ...
+
+def use_few_arenas() -> None:
+    """Lets threads share the allocator's arenas: less memory for a process that does nothing else."""
 
 def remove_uploads(
     uploads: Uploads, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None

@@ -352,12 +352,12 @@ def test_ctrl_c_says_what_was_done(command: Command) -> None:
     before = command.store.files()
     argv = [sys.executable, "-m", "regsweep", "garbage-collect", str(command.config), "-m", "--json", str(fifo)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "wait_for_partner" not in wait_channel(process.pid) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         try:
-            stdout, stderr = process.communicate(timeout=10)
+            stdout, stderr = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

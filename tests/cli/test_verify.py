@@ -337,7 +337,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(store: Store, tmp_path: Path) -
     os.truncate(data_of(root, LAYER), 5)
     # A second's worth at once, and then slowly: it takes some fifteen seconds, unless it is ended.
     with OnTerminal(command(root, "--state", state, "--jobs", "2", "--max-rate", "10kB/s")) as running:
-        running.wait_for("verifying: ")
+        running.wait_for(r"verifying: ([4-9]|\d\d)\.\d%")
         running.process.send_signal(signal.SIGINT)
         assert running.end() == 130
     assert "interrupted: checked " in running.shown

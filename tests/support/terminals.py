@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import time
@@ -37,12 +38,12 @@ class OnTerminal:
             self.process.stdout.close()
         os.close(self._terminal)
 
-    def wait_for(self, text: str) -> None:
-        """Comes back once a text was drawn."""
+    def wait_for(self, pattern: str) -> None:
+        """Comes back once something was drawn that a regular expression finds."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while text not in self.shown:
+        while not re.search(pattern, self.shown):
             assert time.monotonic() < deadline, self.shown
-            assert self._read(), f"ended without {text!r}: {self.shown}"
+            assert self._read(), f"ended without {pattern!r}: {self.shown}"
 
     def wait_for_more(self) -> None:
         """Comes back once anything was drawn."""

@@ -60,23 +60,39 @@ class Session:
         """What was measured."""
         return self._comparison.series
 
-    def run(self, *, image_gib: int | None, blocks: int, cold: bool, untagged: bool, cycle: bool, sweeps: int) -> None:
-        """Makes the store and runs all cases, ``sweeps`` real ones of everyone."""
+    def run(
+        self,
+        *,
+        store: Path | None,
+        image_gib: int | None,
+        blocks: int,
+        cold: bool,
+        untagged: bool,
+        cycle: bool,
+        sweeps: int,
+    ) -> None:
+        """Makes the store, unless there is one, and runs all cases, ``sweeps`` real ones of everyone."""
         if cold and not measure.can_drop_caches():
             self._log("dropping caches needs root: runs on a cold cache are left out")
             cold = False
         try:
-            if image_gib is None:
+            if store is not None:
+                self.made = stores.describe(store)
+                self._dry_runs(store.absolute(), cold=cold, untagged=untagged, cycle=False)
+            elif image_gib is None:
+                self._make(self._work / "store")
                 self._dry_runs(self._work / "store", cold=cold, untagged=untagged, cycle=cycle)
             else:
                 self._run_in_image(image_gib, blocks, cold=cold, untagged=untagged, cycle=cycle, sweeps=sweeps)
         finally:
             shutil.rmtree(self._work, ignore_errors=True)
 
-    def _dry_runs(self, root: Path, *, cold: bool, untagged: bool, cycle: bool) -> None:
+    def _make(self, root: Path) -> None:
         begin = time.perf_counter()
         self.made = stores.generate(root, self._shape)
         self._log(f"made {self.made['blobs']:,} blobs in {time.perf_counter() - begin:.0f} s")
+
+    def _dry_runs(self, root: Path, *, cold: bool, untagged: bool, cycle: bool) -> None:
         self._comparison.dry_runs(root)
         if untagged:
             self._comparison.dry_runs(root, delete_untagged=True)
@@ -91,6 +107,7 @@ class Session:
         image = stores.Image(self._work / "image", size_gib=size_gib, blocks=blocks)
         point = self._work / "mounted"
         with stores.mounted(image.path, point):
+            self._make(point / "store")
             self._dry_runs(point / "store", cold=cold, untagged=untagged, cycle=cycle)
             candidates = stores.write_candidates(point / "store", self._work / "candidates")
         everyone = [contenders.regsweep(), *self._references]

@@ -19,6 +19,20 @@ def generate(root: Path, options: dict[str, object]) -> dict[str, int]:
     return made
 
 
+def describe(root: Path) -> dict[str, int]:
+    """What a store that is there already is made of."""
+    catalog = _core.Store(root).scan()
+    marks = catalog.mark()
+    return {
+        "repositories": catalog.repository_count,
+        "tags": catalog.tag_count,
+        "revisions": catalog.revision_count,
+        "manifests": catalog.manifest_count,
+        "blobs": marks.blob_count,
+        "eligible_plain": marks.eligible_blob_count,
+    }
+
+
 def write_config(root: Path, path: Path) -> Path:
     """A registry configuration for a storage root."""
     path.write_text(

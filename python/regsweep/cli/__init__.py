@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from regsweep import exit_codes
+from regsweep import _core, exit_codes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         argv: the arguments after the program's name; those of the process by default.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if argv is None:
+        _core.use_few_arenas()
     try:
         if arguments[:1] == ["garbage-collect"]:
             from regsweep.cli.garbage_collect import run

@@ -17,7 +17,7 @@ _OPTIONS_HELP = (
     "overwritten, layers, shared, bases, indexes, referrers, deleted, orphans, dangling, sha512, layer_bytes "
     "(repeatable)."
 )
-_PLACES = ("--work", "--output", "--registry2", "--registry3")
+_PLACES = ("--store", "--work", "--output", "--registry2", "--registry3")
 _PRESETS = ("small", "100k", "1m", "1m-sweep", "5m", "one-repository")
 
 
@@ -88,6 +88,11 @@ def _command() -> str:
 @click.option("--preset", type=click.Choice(_PRESETS), default="100k", show_default=True, help="The shape.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help=_OPTIONS_HELP)
 @click.option("--work", type=click.Path(path_type=Path), default=Path("bench-work"), help="Where to make stores.")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Measure on this storage root, which stays as it is, instead of making one.",
+)
 @click.option("--image-gib", type=int, help="Make the store in a filesystem image of that size (needs root).")
 @click.option("--image-blocks", type=click.Choice(["1024", "4096"]), default="4096", help="The image's block size.")
 @click.option("--cold", is_flag=True, help="Dry runs on a cold cache, too (needs root).")
@@ -105,6 +110,7 @@ def run(
     preset: str,
     changes: tuple[str, ...],
     work: Path,
+    store: Path | None,
     image_gib: int | None,
     image_blocks: str,
     cold: bool,
@@ -128,6 +134,8 @@ def run(
 
     if sweep and image_gib is None:
         raise click.UsageError("--sweep needs --image-gib: every contender sweeps a copy of the same image")
+    if store is not None and (image_gib is not None or cycle):
+        raise click.UsageError("--store is for dry runs: everything else makes its own store")
     session = Session(
         work=work,
         shape=_shape(preset, changes),
@@ -142,7 +150,13 @@ def run(
     sweeps = sweep_runs if sweep else 0
     try:
         session.run(
-            image_gib=image_gib, blocks=int(image_blocks), cold=cold, untagged=untagged, cycle=cycle, sweeps=sweeps
+            store=store,
+            image_gib=image_gib,
+            blocks=int(image_blocks),
+            cold=cold,
+            untagged=untagged,
+            cycle=cycle,
+            sweeps=sweeps,
         )
     except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         raise click.ClickException(str(error)) from error

@@ -89,6 +89,13 @@ impl Digest {
         Some(Self { algorithm, bytes: all })
     }
 
+    /// A SHA-256 digest.
+    pub fn sha256(bytes: [u8; 32]) -> Self {
+        let mut all = [0; 64];
+        all[..32].copy_from_slice(&bytes);
+        Self { algorithm: Algorithm::Sha256, bytes: all }
+    }
+
     /// A digest from the hex that names its directory.
     pub fn from_hex(algorithm: Algorithm, hex: &[u8]) -> Option<Self> {
         let length = algorithm.length();

@@ -38,7 +38,7 @@ fn below(manifests: &Manifests, id: ManifestId) -> Image {
     let mut seen = HashSet::from([id]);
     let mut open = vec![id];
     while let Some(id) = open.pop() {
-        found.manifests.push(*manifests.digest(id));
+        found.manifests.push(manifests.digest(id));
         // What cannot be read back says nothing, and what says nothing stays.
         let _ = manifests.references.for_each(manifests.span(id), &mut buffer, |reference| {
             found.configs.extend((reference.role == Role::Config).then_some(reference.digest));

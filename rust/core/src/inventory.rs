@@ -125,7 +125,7 @@ impl Inventory {
             if std::mem::replace(&mut seen[id as usize], true) {
                 continue;
             }
-            found.push(manifests.digest(id));
+            found.push(&manifests.digest(id));
             manifests.references.for_each(manifests.span(id), &mut buffer, |reference| {
                 found.push(&reference.digest);
             })?;

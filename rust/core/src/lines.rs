@@ -116,7 +116,7 @@ impl Lines<'_> {
         for revision in &repository.revisions {
             let id = revision.manifest;
             if self.format == Format::Two && !self.marks.is_live(id) {
-                self.digest_line(b"manifest eligible for deletion: ", self.manifests.digest(id))?;
+                self.digest_line(b"manifest eligible for deletion: ", &self.manifests.digest(id))?;
             }
             // The reference passes over a link whose manifest is gone.
             if self.manifests.state(id) == State::Absent {
@@ -150,7 +150,7 @@ impl Lines<'_> {
         digest.push_text(&mut self.text);
         self.text.push(b' ');
         self.end_line()?;
-        self.view(digest).flag(digest, Flag::Printed);
+        self.view(&digest).flag(&digest, Flag::Printed);
         // Depth first by hand: indexes may be nested deeper than a stack.
         let mut open = vec![self.references(root)?.into_iter()];
         while let Some(references) = open.last_mut() {

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 use crate::manifest::{Role, Shape};
 use crate::references::{References, Span};
 
@@ -36,9 +36,17 @@ pub struct Edge {
     pub target: ManifestId,
 }
 
+/// A digest as it is kept: nearly all are short, and there are very many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packed {
+    Sha256([u8; 32]),
+    /// The place of any other among the long ones.
+    Long(u32),
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    digest: Digest,
+    digest: Packed,
     state: State,
     /// Whether whoever refers to it says that it is a manifest, so that anything else there is damage.
     expected: bool,
@@ -46,10 +54,20 @@ struct Entry {
     edges: (u32, u32),
 }
 
+impl Packed {
+    fn unpack(self, long: &[Digest]) -> Digest {
+        match self {
+            Self::Sha256(bytes) => Digest::sha256(bytes),
+            Self::Long(place) => long[place as usize],
+        }
+    }
+}
+
 /// The manifests of a catalog.
 #[derive(Debug, Default)]
 pub struct Manifests {
     entries: Vec<Entry>,
+    long: Vec<Digest>,
     index: HashTable<ManifestId>,
     // Seeded anew in each run: whoever pushes manifests chooses digests, and must not choose their slots.
     hasher: DefaultHashBuilder,
@@ -65,8 +83,7 @@ impl Manifests {
     /// Beyond four thousand million manifests.
     pub fn intern(&mut self, digest: &Digest, expected: bool) -> ManifestId {
         let hash = self.hasher.hash_one(digest);
-        let entries = &self.entries;
-        if let Some(&id) = self.index.find(hash, |&id| entries[id as usize].digest == *digest) {
+        if let Some(&id) = self.index.find(hash, |&id| self.digest(id) == *digest) {
             let entry = &mut self.entries[id as usize];
             if expected && !entry.expected {
                 entry.expected = true;
@@ -78,21 +95,32 @@ impl Manifests {
             return id;
         }
         let id = ManifestId::try_from(self.entries.len()).expect("fewer manifests than numbers");
+        let packed = self.pack(digest);
         self.entries.push(Entry {
-            digest: *digest,
+            digest: packed,
             state: State::Unread,
             expected,
             references: Span::default(),
             edges: (0, 0),
         });
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| hasher.hash_one(entries[id as usize].digest));
+        let (entries, long, hasher) = (&self.entries, &self.long, &self.hasher);
+        self.index.insert_unique(hash, id, |&id| hasher.hash_one(entries[id as usize].digest.unpack(long)));
         id
+    }
+
+    fn pack(&mut self, digest: &Digest) -> Packed {
+        if digest.algorithm() == Algorithm::Sha256
+            && let Ok(bytes) = digest.bytes().try_into()
+        {
+            return Packed::Sha256(bytes);
+        }
+        self.long.push(*digest);
+        Packed::Long(u32::try_from(self.long.len() - 1).expect("fewer manifests than numbers"))
     }
 
     /// The number of a digest, if it has one.
     pub fn find(&self, digest: &Digest) -> Option<ManifestId> {
-        self.index.find(self.hasher.hash_one(digest), |&id| self.entries[id as usize].digest == *digest).copied()
+        self.index.find(self.hasher.hash_one(digest), |&id| self.digest(id) == *digest).copied()
     }
 
     /// Notes what a digest turned out to be.
@@ -130,8 +158,8 @@ impl Manifests {
     }
 
     /// The digest of a number.
-    pub fn digest(&self, id: ManifestId) -> &Digest {
-        &self.entries[id as usize].digest
+    pub fn digest(&self, id: ManifestId) -> Digest {
+        self.entries[id as usize].digest.unpack(&self.long)
     }
 
     /// What is known of it.

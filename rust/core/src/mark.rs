@@ -198,7 +198,7 @@ impl Marks {
         let manifests = self.catalog.manifests();
         self.revisions.iter().map(move |place| {
             let repository = &self.catalog.repositories[place.repository];
-            (repository.display_name(), *manifests.digest(repository.revisions[place.revision].manifest))
+            (repository.display_name(), manifests.digest(repository.revisions[place.revision].manifest))
         })
     }
 
@@ -323,7 +323,7 @@ pub(crate) fn resolve_keep(catalog: &Catalog, keep: &[Keep]) -> Result<Vec<Diges
             let place = &catalog.repositories[*tags.get(&**repository).ok_or_else(unknown)?];
             let found = place.tags.iter().flatten().find(|other| other.name == *tag);
             match found.map(|tag| &tag.target) {
-                Some(Target::Manifest(id)) => Ok(*manifests.digest(*id)),
+                Some(Target::Manifest(id)) => Ok(manifests.digest(*id)),
                 _ => Err(unknown()),
             }
         }
@@ -356,7 +356,7 @@ fn mark_leaves(manifests: &Manifests, closure: &Closure, live: &LiveSet, control
         let ids = manifests.ids().skip(index * BATCH).take(BATCH);
         for id in ids.filter(|&id| closure.is_live(id)) {
             if !matches!(manifests.state(id), State::Absent | State::Unread) {
-                found.push(manifests.digest(id));
+                found.push(&manifests.digest(id));
             }
             manifests.references.for_each(manifests.span(id), buffer, |reference| {
                 // A subject that is stored is live as a manifest of its own; one that is not is no blob.

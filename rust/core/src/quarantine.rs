@@ -159,7 +159,7 @@ fn link_moves(
         let mut by_algorithm: BTreeMap<Algorithm, PackedDigests> = BTreeMap::new();
         for digest in aside.revisions.iter().map(|revision| manifests.digest(revision.manifest)) {
             let algorithm = digest.algorithm();
-            by_algorithm.entry(algorithm).or_insert_with(|| PackedDigests::new(algorithm)).push(digest);
+            by_algorithm.entry(algorithm).or_insert_with(|| PackedDigests::new(algorithm)).push(&digest);
         }
         for digests in by_algorithm.values() {
             revisions.extend(links(home.join(layout::REVISIONS), digests, wants_manifest));

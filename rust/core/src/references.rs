@@ -18,7 +18,7 @@ use crate::store::Key;
 /// Bytes of a chunk.
 const CHUNK: usize = 256 * 1024;
 /// Bytes of chunks kept in memory.
-const RESIDENT_LIMIT: usize = 12 * 1024 * 1024;
+const RESIDENT_LIMIT: usize = 6 * 1024 * 1024;
 
 /// Where the references of one manifest lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 //! pointer; the next run finishes. No failure stops the rest: it is counted and named. But where a pointer could
 //! not be removed, whatever it reaches is marked live after all and stays.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -275,7 +276,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         let manifests = marks.catalog.manifests();
         let wanted: Vec<Wanted> = eligible(marks)
             .into_iter()
-            .map(|(repository, ids)| (repository, ids.into_iter().map(|id| *manifests.digest(id)).collect()))
+            .map(|(repository, ids)| (repository, ids.into_iter().map(|id| manifests.digest(id)).collect()))
             .collect();
         match list_history(self.store, marks, &wanted, self.control) {
             Ok(all) => return Ok(all),
@@ -439,8 +440,8 @@ fn occupied(key: &Key) -> Error {
 
 /// One group of all links `<directory>/<hex>/link`, whatever their number: two threads in one directory only get
 /// into each other's way when they remove.
-fn link_group<'a>(directory: Key, digests: impl IntoIterator<Item = &'a Digest>) -> Group {
-    Group { directory, names: digests.into_iter().map(Digest::hex).collect(), leaf: layout::LINK }
+fn link_group(directory: Key, digests: impl IntoIterator<Item = impl Borrow<Digest>>) -> Group {
+    Group { directory, names: digests.into_iter().map(|digest| digest.borrow().hex()).collect(), leaf: layout::LINK }
 }
 
 /// The eligible manifests by repository.
@@ -465,7 +466,7 @@ impl<'a> WantedTag<'a> {
     fn find(marks: &'a Marks, repository: usize, index: usize) -> Option<Self> {
         let tag = marks.catalog.repositories[repository].tags.as_ref()?.get(index)?;
         let Target::Manifest(target) = tag.target else { return None };
-        let digest = *marks.catalog.manifests().digest(target);
+        let digest = marks.catalog.manifests().digest(target);
         let written = marks.options.released.of(repository)?.written(index)?;
         Some(Self { name: &tag.name, target, digest, written })
     }

@@ -146,7 +146,7 @@ impl Chains {
         let numbers: HashMap<Root, u32> = roots.iter().copied().zip(0..).collect();
         let beginnings = above.iter().map(|&node| edges.roots_of(node).map(|root| numbers[&root]).collect());
         let ways = Ways::new(&sources, beginnings.collect());
-        let nodes = above.iter().map(|&node| (*edges.digest(node), edges.shape(node))).collect();
+        let nodes = above.iter().map(|&node| (edges.digest(node), edges.shape(node))).collect();
         Self { ways, nodes, relations, roots }
     }
 
@@ -207,7 +207,7 @@ pub fn explain(store: &impl List, marks: &Marks, digest: Digest, control: &Contr
         let above: HashSet<Node> = above.iter().copied().collect();
         for (index, repository) in catalog.repositories.iter().enumerate() {
             let linked = repository.revisions.iter().map(|revision| revision.manifest);
-            dead_links.extend(linked.filter(|id| above.contains(id)).map(|id| (index, *manifests.digest(id))));
+            dead_links.extend(linked.filter(|id| above.contains(id)).map(|id| (index, manifests.digest(id))));
         }
     }
     let shape = edges.shape(node);
@@ -257,7 +257,7 @@ fn find_stored(
 
 /// The roots of some digests, in order.
 fn keepers(edges: &Edges<'_>, above: &[Node]) -> Vec<Keeper> {
-    let of_node = |&node: &Node| edges.roots_of(node).map(move |root| Keeper { root, digest: *edges.digest(node) });
+    let of_node = |&node: &Node| edges.roots_of(node).map(move |root| Keeper { root, digest: edges.digest(node) });
     let mut keepers: Vec<Keeper> = above.iter().flat_map(of_node).collect();
     keepers.sort_unstable();
     keepers

@@ -2,6 +2,7 @@
 //! converting out. Types and documentation are in `python/regsweep/_core.pyi`.
 #![allow(missing_docs, clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
 
+mod arenas;
 mod catalog;
 mod choices;
 mod descriptor;
@@ -26,6 +27,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::arenas::use_few_arenas;
     #[pymodule_export]
     use crate::catalog::{Catalog, TagRow};
     #[pymodule_export]

@@ -51,7 +51,7 @@ impl Inventory {
         let manifests = self.catalog.manifests();
         for (repository, links) in self.catalog.repositories.iter().enumerate() {
             for revision in &links.revisions {
-                let digest = *manifests.digest(revision.manifest);
+                let digest = manifests.digest(revision.manifest);
                 if wrong.contains(&digest) && !tagged.contains(&(repository, digest)) {
                     let role = Missing::Manifest;
                     let image = BrokenImage { repository, tag: None, manifest: digest, missing: digest, role };
@@ -70,7 +70,7 @@ impl Inventory {
     ) -> Result<Vec<Affected>> {
         let manifests = self.catalog.manifests();
         let references = broken::lacking(&manifests, |_| true, |digest| lacking(digest).is_some())?;
-        let is_lacking = |id: ManifestId| lacking(manifests.digest(id)).is_some();
+        let is_lacking = |id: ManifestId| lacking(&manifests.digest(id)).is_some();
         let images = broken::images(&self.catalog, &manifests, &references, repositories, is_lacking, |_| true);
         let affected = images.into_iter().filter_map(|image| {
             let digest = lacking(&image.missing)?;
@@ -94,7 +94,7 @@ impl Inventory {
         let manifests = self.catalog.manifests();
         let is_wanted = |digest: &Digest| wrong_one(wanted, &aliases, digest).is_some();
         let referring: HashMap<ManifestId, Vec<Reference>> = broken::lacking(&manifests, |_| true, is_wanted)?;
-        let digests: Vec<Digest> = referring.keys().map(|&id| *manifests.digest(id)).collect();
+        let digests: Vec<Digest> = referring.keys().map(|&id| manifests.digest(id)).collect();
         let groups: Vec<Group> =
             digests.iter().flat_map(|digest| Group::split(&layout::blob(digest), "", [layout::DATA])).collect();
         let sizes: Mutex<BTreeMap<Digest, u64>> = Mutex::default();

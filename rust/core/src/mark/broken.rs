@@ -111,7 +111,7 @@ pub(crate) fn images(
         for tag in repository.tags.iter().flatten() {
             let Target::Manifest(id) = tag.target else { continue };
             if is_lacking(id) {
-                let digest = *manifests.digest(id);
+                let digest = manifests.digest(id);
                 let role = Missing::Manifest;
                 broken.push(BrokenImage {
                     repository: index,
@@ -154,7 +154,7 @@ fn add(
             broken.push(BrokenImage {
                 repository,
                 tag: tag.map(<[u8]>::to_vec),
-                manifest: *manifests.digest(id),
+                manifest: manifests.digest(id),
                 missing: reference.digest,
                 role: Missing::Reference(reference.role),
             });

@@ -78,7 +78,7 @@ impl Closure {
         self.states.resize(manifests.len(), 0);
         let mut grown = false;
         for id in manifests.ids() {
-            if !self.is_live(id) && live.contains(manifests.digest(id)) {
+            if !self.is_live(id) && live.contains(&manifests.digest(id)) {
                 self.add(manifests, id);
                 grown = true;
             }

@@ -55,7 +55,7 @@ pub(super) fn find(catalog: &Catalog, accepted: &BTreeSet<Vec<u8>>) -> Found {
             if let Target::Manifest(id) = tag.target
                 && manifests.state(id) == State::Absent
             {
-                let digest = *manifests.digest(id);
+                let digest = manifests.digest(id);
                 let reason = "a tag whose manifest is gone: push it again, or accept the damage";
                 found.push(damage(Some(&tag.name), Some(digest), layout::blob(&digest), reason));
             }
@@ -66,12 +66,12 @@ pub(super) fn find(catalog: &Catalog, accepted: &BTreeSet<Vec<u8>>) -> Found {
         reached.dedup();
         for id in reached {
             told.insert(id);
-            let digest = *manifests.digest(id);
+            let digest = manifests.digest(id);
             found.push(damage(None, Some(digest), layout::blob(&digest).join(layout::DATA), DAMAGED));
         }
     }
     for &id in damaged.iter().filter(|id| !told.contains(id)) {
-        let digest = *manifests.digest(id);
+        let digest = manifests.digest(id);
         let key = layout::blob(&digest).join(layout::DATA);
         found.push(Damage { repository: None, tag: None, digest: Some(digest), key, reason: DAMAGED, accepted: false });
     }

@@ -120,7 +120,7 @@ impl Released {
                 released.tags.contains_key(&tag)
                     || released.following.get(&tag).is_some_and(|(subject, _)| !is_live(*subject))
             };
-            let stays = |id: ManifestId| kept.contains(manifests.digest(id));
+            let stays = |id: ManifestId| kept.contains(&manifests.digest(id));
             released.whole
                 && (0..repository.tags.as_ref().map_or(0, Vec::len)).all(tag_goes)
                 && repository.revisions.iter().all(|one| one.modified < cutoff && !stays(one.manifest))

@@ -25,7 +25,7 @@ pub(super) fn add_young_manifests(
     let manifests = catalog.manifests();
     let linked = catalog.repositories.iter().flat_map(|repository| &repository.revisions);
     let dead = linked.filter(|revision| !closure.is_live(revision.manifest));
-    let dead: Vec<Digest> = dead.map(|revision| *manifests.digest(revision.manifest)).collect();
+    let dead: Vec<Digest> = dead.map(|revision| manifests.digest(revision.manifest)).collect();
     let mut young = Vec::new();
     stat_blobs(store, dead, control, |digest, stat| {
         if stat.is_some_and(|stat| stat.modified >= cutoff)

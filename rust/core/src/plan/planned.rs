@@ -125,7 +125,7 @@ impl Plan {
         let of = |index: usize| self.repositories.get(&catalog.repositories[index].name);
         marks.revisions.retain(|place| {
             let id = catalog.repositories[place.repository].revisions[place.revision].manifest;
-            of(place.repository).is_some_and(|planned| planned.revisions.contains(manifests.digest(id)))
+            of(place.repository).is_some_and(|planned| planned.revisions.contains(&manifests.digest(id)))
         });
         for links in &mut marks.layer_links.0 {
             let planned = of(links.repository).and_then(|planned| planned.layer_links.get(&links.digests.algorithm()));
@@ -150,7 +150,7 @@ impl PlannedRepository {
         let mut released = ReleasedRepository { whole: self.whole, ..ReleasedRepository::default() };
         for (number, (tag, written)) in repository.tags.iter().flatten().zip(times).enumerate() {
             let (Some(planned), Target::Manifest(id)) = (self.tags.get(&tag.name), &tag.target) else { continue };
-            if planned.digest != *manifests.digest(*id) || *written != Some(planned.written) {
+            if planned.digest != manifests.digest(*id) || *written != Some(planned.written) {
                 continue;
             }
             let subject = subject_of_tag(&tag.name).filter(|_| planned.follows);
@@ -161,7 +161,7 @@ impl PlannedRepository {
             }
         }
         for revision in &repository.revisions {
-            if self.revisions.contains(manifests.digest(revision.manifest)) {
+            if self.revisions.contains(&manifests.digest(revision.manifest)) {
                 released.revisions.insert(revision.manifest, Origin::Planned);
             }
         }

@@ -114,7 +114,7 @@ impl Givers {
                 if marks.is_live(id) || !seen.insert(id) {
                     continue;
                 }
-                givers.entry(key(manifests.digest(id))).or_insert(index);
+                givers.entry(key(&manifests.digest(id))).or_insert(index);
                 manifests.references.for_each(manifests.span(id), &mut buffer, |reference| {
                     if !marks.live.contains(&reference.digest) {
                         givers.entry(key(&reference.digest)).or_insert(index);
@@ -201,7 +201,7 @@ impl<'a, Out: Write> Rows<'a, Out> {
                 kind: if follows { REFERRER_TAG } else { TAG },
                 repository: &repository.name,
                 tag: &found.name,
-                digest: Some(*manifests.digest(id)),
+                digest: Some(manifests.digest(id)),
                 modified: released.written(tag.tag),
                 reason,
                 rule: &rule,
@@ -229,7 +229,7 @@ impl<'a, Out: Write> Rows<'a, Out> {
                 kind: MANIFEST,
                 repository: &repository.name,
                 tag,
-                digest: Some(*manifests.digest(revision.manifest)),
+                digest: Some(manifests.digest(revision.manifest)),
                 modified: Some(revision.modified),
                 reason: &reason,
                 rule: &rule,

@@ -206,7 +206,7 @@ impl Reader {
             }
             Content::TooLarge(_) => State::Blob,
             Content::Whole(bytes) => {
-                let authentic = Digest::of(digest.algorithm(), bytes) == *digest;
+                let authentic = Digest::of(digest.algorithm(), bytes) == digest;
                 if !expected && !looks_like_manifest(bytes) {
                     State::Blob
                 } else {
@@ -256,7 +256,7 @@ fn confirm_absent(
         let prefix = (digest.algorithm(), digest.prefix());
         // A prefix that the tree does not list holds nothing.
         if prefixes.contains(&prefix) {
-            by_prefix.entry(prefix).or_default().push(*digest);
+            by_prefix.entry(prefix).or_default().push(digest);
         }
     }
     let mut looked_for: Vec<((Algorithm, u8), Vec<Digest>)> = by_prefix.into_iter().collect();

@@ -27,11 +27,11 @@ impl Contents {
         references: &[Reference],
     ) {
         let digest = manifests.digest(id);
-        let number = blobs.number(digest);
+        let number = blobs.number(&digest);
         self.is_stored.push(number.is_some() && matches!(manifests.state(id), State::Read(_)));
         if is_there(manifests, id) {
             self.blobs.extend(number);
-            aliases.for_each_target(digest, |target| self.add_blob(manifests, blobs, id, target));
+            aliases.for_each_target(&digest, |target| self.add_blob(manifests, blobs, id, target));
         }
         for reference in references {
             if !has_edge(reference.role) {

@@ -80,13 +80,13 @@ impl Aside {
 
     fn add_links(&mut self, manifests: &Manifests, repository: &RepositoryAside, asked: Asked<'_>) {
         for tag in &repository.tags {
-            let target = tag.target.map(|id| *manifests.digest(id));
+            let target = tag.target.map(|id| manifests.digest(id));
             if asked.concerns_tag(&tag.name, target) {
                 self.tags.push(TagAside { repository: repository.name.clone(), tag: tag.name.clone(), target });
             }
         }
         let with_name = |digest| (repository.name.clone(), digest);
-        let linked = repository.revisions.iter().map(|link| *manifests.digest(link.manifest));
+        let linked = repository.revisions.iter().map(|link| manifests.digest(link.manifest));
         self.manifest_links.extend(linked.filter(|digest| asked.concerns_link(digest)).map(with_name));
         for links in &repository.layer_links {
             match asked {

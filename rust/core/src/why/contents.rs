@@ -150,8 +150,7 @@ fn reached(
     let mut seen: HashSet<Digest> = HashSet::new();
     let mut buffer = Vec::new();
     let targets = targets(repository, tag).iter().rev();
-    let mut open: Vec<(usize, Option<Relation>, Digest)> =
-        targets.map(|&id| (0, None, *manifests.digest(id))).collect();
+    let mut open: Vec<(usize, Option<Relation>, Digest)> = targets.map(|&id| (0, None, manifests.digest(id))).collect();
     while let Some((depth, relation, digest)) = open.pop() {
         if !seen.insert(digest) {
             continue;
@@ -169,7 +168,7 @@ fn reached(
             add(Relation::alias(index), target);
         }
         for &referrer in id.map_or(&[][..], |id| marks.referrers(id)) {
-            add(Relation::Referrer, *manifests.digest(referrer));
+            add(Relation::Referrer, manifests.digest(referrer));
         }
         // The first is to be met first.
         open[below..].reverse();

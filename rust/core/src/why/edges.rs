@@ -92,9 +92,9 @@ impl<'a> Edges<'a> {
     }
 
     /// The digest of a number.
-    pub(super) fn digest(&self, node: Node) -> &Digest {
+    pub(super) fn digest(&self, node: Node) -> Digest {
         match self.others.get((node as usize).wrapping_sub(self.manifests.len())) {
-            Some(other) => other,
+            Some(other) => *other,
             None => self.manifests.digest(node),
         }
     }

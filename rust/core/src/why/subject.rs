@@ -142,7 +142,7 @@ impl Abbreviation {
             Ok(())
         })?;
         let named = gather(&manifests, control, |id, references, found: &mut Vec<Digest>| {
-            let all = references.iter().map(|reference| &reference.digest).chain([manifests.digest(id)]);
+            let all = references.iter().map(|reference| reference.digest).chain([manifests.digest(id)]);
             found.extend(all.filter(|digest| self.fits(digest)));
         })?;
         let linked = catalog.aliases().flat_map(|alias| [Some(alias.target), alias.layer]).flatten();
