@@ -48,6 +48,7 @@ __all__ = [
     "YamlSyntaxError",
     "__version__",
     "compose_yaml",
+    "find_empty",
     "explain",
     "generate_store",
     "measure_usage",
@@ -107,10 +108,6 @@ class Store:
         """The names of the runs below ``.regsweep``, in order."""
     def uploads(self, *, progress: Callable[[Progress], None] | None = None) -> Uploads:
         """Lists the uploads of all repositories that are not finished."""
-    def empty(
-        self, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
-    ) -> EmptyDirectories:
-        """Finds directories that nothing is left in, and that have not changed for so long."""
     def inventory(self, *, progress: Callable[[Progress], None] | None = None) -> Inventory:
         """Scans, then lists every blob and looks at it. What cannot be read is part of the answer.
 
@@ -935,10 +932,15 @@ class EmptyDirectories:
     @property
     def interrupted(self) -> bool: ...
 
+def find_empty(
+    store: Store, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
+) -> EmptyDirectories:
+    """Finds directories that nothing is left in, and that have not changed for so long."""
+
 def remove_empty(
     store: Store, older_than_seconds: float, *, progress: Callable[[Progress], None] | None = None
 ) -> EmptyDirectories:
-    """Removes what ``Store.empty`` would find now."""
+    """Removes what ``find_empty`` would find now."""
 
 def generate_store(
     root: str | PathLike[str], options: str, *, progress: Callable[[Progress], None] | None = None

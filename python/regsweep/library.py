@@ -124,7 +124,7 @@ class Store:
             StorageError: something could not be listed.
         """
         try:
-            return self._core.empty(seconds_of(older_than), progress=progress)
+            return _core.find_empty(self._core, seconds_of(older_than), progress=progress)
         except _core.CoreError as error:
             raise StorageError.from_core(error) from error
 

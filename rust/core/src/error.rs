@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::store::Key;
+use crate::key::Key;
 
 /// What kind of failure it was. Callers decide by this, never by the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

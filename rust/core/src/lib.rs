@@ -10,6 +10,7 @@ pub mod error;
 mod graph;
 pub mod images;
 pub mod inventory;
+pub mod key;
 pub mod layout;
 pub mod lines;
 pub mod live_set;

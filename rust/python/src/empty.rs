@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use regsweep_core::empty;
-use regsweep_core::store::fs::FsStore;
 
 use crate::errors::{convert, exception};
 use crate::remove::RemovalFailure;
@@ -31,22 +30,26 @@ impl EmptyDirectories {
             interrupted: found.interrupted,
         }
     }
-
-    pub(crate) fn find(
-        py: Python<'_>,
-        store: &Arc<FsStore>,
-        older_than_seconds: f64,
-        progress: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let cutoff = cutoff(older_than_seconds)?;
-        convert(py, run(py, progress, |control| empty::find(&**store, cutoff, control))).map(|found| Self::of(&found))
-    }
 }
 
 fn cutoff(older_than_seconds: f64) -> PyResult<SystemTime> {
     let age = Duration::try_from_secs_f64(older_than_seconds)
         .map_err(|error| PyValueError::new_err(format!("older_than_seconds: {error}")))?;
     Ok(SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH))
+}
+
+#[pyfunction]
+#[pyo3(signature = (store, older_than_seconds, *, progress = None))]
+pub(crate) fn find_empty(
+    py: Python<'_>,
+    store: &Bound<'_, Store>,
+    older_than_seconds: f64,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<EmptyDirectories> {
+    let store = Arc::clone(&store.get().store);
+    let cutoff = cutoff(older_than_seconds)?;
+    let found = convert(py, run(py, progress, |control| empty::find(&*store, cutoff, control)))?;
+    Ok(EmptyDirectories::of(&found))
 }
 
 #[pyfunction]

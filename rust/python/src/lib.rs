@@ -32,7 +32,7 @@ mod _core {
     #[pymodule_export]
     use crate::catalog::{Catalog, TagRow};
     #[pymodule_export]
-    use crate::empty::{EmptyDirectories, remove_empty};
+    use crate::empty::{EmptyDirectories, find_empty, remove_empty};
     #[pymodule_export]
     use crate::errors::CoreError;
     #[pymodule_export]

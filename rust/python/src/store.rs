@@ -11,7 +11,6 @@ use regsweep_core::scan::{scan, scan_quarantines};
 use regsweep_core::store::fs::FsStore;
 
 use crate::catalog::Catalog;
-use crate::empty::EmptyDirectories;
 use crate::errors::{convert, exception};
 use crate::inventory::Inventory;
 use crate::text::name;
@@ -62,16 +61,6 @@ impl Store {
     #[pyo3(signature = (*, progress = None))]
     fn uploads(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Uploads> {
         Uploads::list(py, &self.store, progress)
-    }
-
-    #[pyo3(signature = (older_than_seconds, *, progress = None))]
-    fn empty(
-        &self,
-        py: Python<'_>,
-        older_than_seconds: f64,
-        progress: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EmptyDirectories> {
-        EmptyDirectories::find(py, &self.store, older_than_seconds, progress)
     }
 
     #[pyo3(signature = (*, progress = None))]
