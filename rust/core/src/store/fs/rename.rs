@@ -58,10 +58,15 @@ impl<'a> Route<'a> {
             Err(Errno::NOENT) => return Ok(Renamed::Absent),
             Err(errno) => return Err(failed(errno)),
         };
-        if !to_place.leaf.is_empty() {
-            sys::make_directory(to.as_fd(), name).map_err(failed)?;
-        }
-        let to = self.enter(to, to_place, name).map_err(failed)?;
+        let to = match self.enter(to, to_place, name) {
+            // Mostly it is still there.
+            Err(Errno::NOENT) => {
+                sys::make_directory(to.as_fd(), name).map_err(failed)?;
+                self.enter(to, to_place, name)
+            }
+            entered => entered,
+        };
+        let to = to.map_err(failed)?;
         match sys::rename(from.as_fd(), last(from_place, name), to.as_fd(), last(to_place, name)) {
             Ok(()) => Ok(Renamed::Moved),
             Err(Errno::EXIST) => Ok(Renamed::Occupied),
