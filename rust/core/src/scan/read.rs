@@ -208,6 +208,11 @@ impl Reader {
             Content::Whole(bytes) => {
                 let authentic = Digest::of(digest.algorithm(), bytes) == digest;
                 if !expected && !looks_like_manifest(bytes) {
+                    // What a read has cut off looks like nothing, too.
+                    if !authentic && attempt == Attempt::First {
+                        self.doubtful.push(id);
+                        return;
+                    }
                     State::Blob
                 } else {
                     match self.parser.parse(bytes, &mut self.references) {
