@@ -81,6 +81,8 @@ class Progress:
     """How far a running operation is. All counters only grow."""
 
     @property
+    def listed(self) -> int: ...
+    @property
     def repositories(self) -> int: ...
     @property
     def tags(self) -> int: ...
@@ -95,13 +97,39 @@ class Progress:
 
 @final
 class Store:
-    """Read-only access to a storage root on a filesystem (the directory that holds ``docker/registry/v2``)."""
+    """Read-only access to a storage root (what holds ``docker/registry/v2``) on a filesystem or in a bucket."""
 
-    def __new__(cls, root: str | PathLike[str], *, jobs: int | None = None) -> Store: ...
+    def __new__(cls, root: str | PathLike[str], *, jobs: int | None = None) -> Store:
+        """Opens a directory."""
+    @staticmethod
+    def open_bucket(
+        options: dict[str, str | bool | int],
+        *,
+        jobs: int | None = None,
+        max_requests_per_second: float | None = None,
+        cache_directory: str | PathLike[str] | None = None,
+        cache_bytes: int = 1073741824,
+    ) -> Store:
+        """Makes ready to use a bucket, without a request.
+
+        Args:
+            options: what ``regsweep.bucket`` makes of a URL or of a registry's configuration.
+            jobs: requests under way at once.
+            max_requests_per_second: requests of all kinds; no limit by default.
+            cache_directory: where manifests are kept that were read; nowhere by default.
+            cache_bytes: about how much is kept there.
+
+        Raises:
+            ValueError: an option is missing, unknown or no good.
+        """
     @property
-    def root(self) -> str: ...
+    def root(self) -> str:
+        """The directory, or the bucket's URL."""
     @property
     def jobs(self) -> int: ...
+    @property
+    def requests(self) -> dict[str, int] | None:
+        """What was asked of a bucket so far, by kind; ``None`` on a filesystem."""
     def scan(self, *, progress: Callable[[Progress], None] | None = None) -> Catalog:
         """Lists repositories, reads tags and every distinct manifest once."""
     def quarantines(self, *, progress: Callable[[Progress], None] | None = None) -> list[str]:

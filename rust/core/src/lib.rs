@@ -27,6 +27,7 @@ pub mod remove;
 pub mod rfc3339;
 pub mod scan;
 pub mod store;
+mod spill;
 mod stored;
 pub mod uploads;
 pub mod usage;

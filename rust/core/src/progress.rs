@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 /// Counters that only grow, bumped by workers per batch and read at any time.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Keys of a bucket listed.
+    pub listed: AtomicU64,
     /// Repositories found.
     pub repositories: AtomicU64,
     /// Tags read.

@@ -1,19 +1,16 @@
 //! Packed storage for what manifests refer to, spilled to a temporary file when it grows large.
 //!
 //! A reference takes its digest's bytes and one more. Writers append to buffers of their own and hand over whole
-//! chunks; a [`Span`] says where a manifest's references lie. Beyond [`RESIDENT_LIMIT`] chunks go to an unnamed
-//! temporary file, so that a registry of a hundred million blobs does not need their digests in memory. Where no
-//! temporary file can be made, they stay in memory.
+//! chunks; a [`Span`] says where a manifest's references lie. Beyond [`RESIDENT_LIMIT`] chunks go to a [`Spill`], so that
+//! a registry of a hundred million blobs does not need their digests in memory.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, RwLock};
 
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::manifest::{Reference, Role};
-use crate::store::Key;
+use crate::spill::{Kept, Spill};
 
 /// Bytes of a chunk.
 const CHUNK: usize = 256 * 1024;
@@ -28,28 +25,19 @@ pub struct Span {
     length: u32,
 }
 
-#[derive(Debug)]
-enum Chunk {
-    /// Its writer still has it.
-    Pending,
-    Resident(Box<[u8]>),
-    Spilled(u64),
-}
-
-#[derive(Debug, Default)]
-struct Sizes {
-    resident: usize,
-    spilled: u64,
-}
-
 /// All references of a catalog.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct References {
-    chunks: RwLock<Vec<Chunk>>,
+    /// Nothing for a chunk that its writer still has.
+    chunks: RwLock<Vec<Option<Kept>>>,
     next: AtomicU32,
-    sizes: Mutex<Sizes>,
-    /// The temporary file, once one was wanted; nothing where none can be made.
-    spill: OnceLock<Option<File>>,
+    spill: Spill,
+}
+
+impl Default for References {
+    fn default() -> Self {
+        Self { chunks: RwLock::default(), next: AtomicU32::default(), spill: Spill::new(RESIDENT_LIMIT) }
+    }
 }
 
 /// Appends references for one thread.
@@ -87,27 +75,13 @@ impl References {
             return;
         }
         let bytes = std::mem::take(&mut writer.bytes);
-        let chunk = self.keep(bytes);
+        let chunk = self.spill.keep(bytes);
         let mut chunks = self.chunks.write().expect("no thread panics while it holds the chunks");
         let index = writer.chunk as usize;
         if chunks.len() <= index {
-            chunks.resize_with(index + 1, || Chunk::Pending);
+            chunks.resize_with(index + 1, || None);
         }
-        chunks[index] = chunk;
-    }
-
-    fn keep(&self, bytes: Vec<u8>) -> Chunk {
-        let mut sizes = self.sizes.lock().expect("no thread panics while it holds the sizes");
-        if sizes.resident + bytes.len() > RESIDENT_LIMIT
-            && let Some(file) = self.spill.get_or_init(|| tempfile::tempfile().ok())
-            && file.write_all_at(&bytes, sizes.spilled).is_ok()
-        {
-            let offset = sizes.spilled;
-            sizes.spilled += bytes.len() as u64;
-            return Chunk::Spilled(offset);
-        }
-        sizes.resident += bytes.len();
-        Chunk::Resident(bytes.into_boxed_slice())
+        chunks[index] = Some(chunk);
     }
 
     /// Calls `visit` with each reference of a span, in the order of the document.
@@ -118,21 +92,9 @@ impl References {
         if span.length == 0 {
             return Ok(());
         }
-        let (start, length) = (span.start as usize, span.length as usize);
         let chunks = self.chunks.read().expect("no thread panics while it holds the chunks");
-        match &chunks[span.chunk as usize] {
-            Chunk::Resident(bytes) => decode(&bytes[start..start + length], &mut visit),
-            Chunk::Spilled(offset) => {
-                let offset = offset + u64::from(span.start);
-                drop(chunks);
-                buffer.resize(length, 0);
-                let file = self.spill.get().and_then(Option::as_ref).expect("a spilled chunk has a file");
-                file.read_exact_at(buffer, offset)
-                    .map_err(|error| Error::io("read the temporary file for", &Key::root(), error))?;
-                decode(buffer, &mut visit);
-            }
-            Chunk::Pending => unreachable!("spans are read after their writers have finished"),
-        }
+        let chunk = chunks[span.chunk as usize].as_ref().expect("spans are read after their writers have finished");
+        decode(self.spill.read(chunk, span.start as usize, span.length as usize, buffer)?, &mut visit);
         Ok(())
     }
 }
@@ -170,7 +132,7 @@ mod tests {
         for writer in &mut writers {
             references.finish(writer);
         }
-        assert!(references.sizes.lock().unwrap().spilled > 0, "the test is to reach the spill");
+        assert!(references.spill.spilled_bytes() > 0, "the test is to reach the spill");
         let mut buffer = Vec::new();
         for (span, expected) in spans.into_iter().zip(&all) {
             let mut found = Vec::new();

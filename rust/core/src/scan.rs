@@ -12,6 +12,7 @@
 //! (The reference takes a single "not found" for the end of a repository and then sweeps the rest of it.)
 
 mod bulk;
+mod checksums;
 mod links;
 mod quarantine;
 mod read;
@@ -21,10 +22,10 @@ use std::time::SystemTime;
 
 use crate::catalog::Catalog;
 use crate::error::Result;
-use crate::layout::distribution as layout;
+use crate::layout::{distribution as layout, quarantine as quarantine_layout};
 use crate::manifests::Manifests;
 use crate::progress::Control;
-use crate::store::{Group, List, Read};
+use crate::store::{Group, Key, List, Read};
 
 pub(crate) use bulk::{
     Link, collect, collect_listed, directory_times, look_at_groups, read_links, stat_all, stat_blobs, stat_groups,
@@ -37,6 +38,7 @@ pub(crate) use tree::{find_uploads, is_directory};
 /// # Errors
 /// Any failure to list, stat or read; anything where the layout has none; a store that changes meanwhile.
 pub fn scan(store: &(impl List + Read), started: SystemTime, control: &Control) -> Result<Catalog> {
+    store.survey(&[Key::new(quarantine_layout::TOP), Key::new(layout::TOP)], control)?;
     let mut manifests = Manifests::default();
     let mut tree = tree::find(store, control)?;
     let repositories = links::resolve(store, &tree.repositories, &mut tree.notes, &mut manifests, control)?;
@@ -57,6 +59,7 @@ pub fn scan(store: &(impl List + Read), started: SystemTime, control: &Control) 
 /// # Errors
 /// Any failure to list or read.
 pub fn scan_quarantines(store: &(impl List + Read), started: SystemTime, control: &Control) -> Result<Catalog> {
+    store.survey(&[Key::new(quarantine_layout::TOP)], control)?;
     let mut manifests = Manifests::default();
     let quarantines = quarantine::find(store, &mut manifests, control)?;
     let mut catalog = Catalog::new(started, manifests);

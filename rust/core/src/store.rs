@@ -5,6 +5,9 @@
 //! flight on a bucket) and calls the visitor back, from many threads and in no order. Code that plans takes
 //! [`List`] and [`Read`]; only `remove` takes [`Remove`], so a dry run holds nothing that could remove.
 
+pub mod any;
+pub mod bucket;
+pub mod cached;
 pub mod fs;
 pub mod layers;
 pub mod memory;
@@ -91,6 +94,8 @@ pub struct Stat {
     pub size_bytes: u64,
     /// When the content was last written.
     pub modified: SystemTime,
+    /// The MD5 checksum of the content, where the store tells it at no cost.
+    pub md5: Option<[u8; 16]>,
 }
 
 impl Stat {
@@ -227,6 +232,28 @@ pub type RemoveVisitor<'a> = dyn Fn(usize, usize, Result<Removal>) + Sync + 'a;
 
 /// Listing and looking at what is there.
 pub trait List: Sync {
+    /// Takes a look at everything below some directories, where the store can see it all at once (a bucket lists it). From
+    /// then on it answers from that look, until the next or until it removes something. Where every answer is a look of
+    /// its own anyway, there is nothing to do.
+    ///
+    /// # Errors
+    /// The first failure of a listing.
+    fn survey(&self, directories: &[Key], control: &Control) -> Result<()> {
+        let _ = (directories, control);
+        Ok(())
+    }
+
+    /// Whether looking at a file after [`List::survey`] costs nothing, and tells a checksum where the store has one.
+    fn knows_checksums(&self) -> bool {
+        false
+    }
+
+    /// Whether a directory is there without anything in it. In a bucket it is not, so that nothing tells an empty one from
+    /// none.
+    fn keeps_empty_directories(&self) -> bool {
+        true
+    }
+
     /// Lists the direct children of each directory.
     ///
     /// # Errors

@@ -105,6 +105,7 @@ pub struct RemovedUploads {
 /// # Errors
 /// Any failure to list, look or read; a symbolic link in the place of a directory of repositories.
 pub fn list(store: &(impl List + Read), control: &Control) -> Result<Uploads> {
+    store.survey(&[Key::new(layout::REPOSITORIES)], control)?;
     let (repositories, mut notes) = find_uploads(store, control)?;
     let directories: Vec<Key> = repositories.iter().map(|repository| uploads_of(repository)).collect();
     // Gone meanwhile is as good as empty.

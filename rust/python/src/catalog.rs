@@ -13,7 +13,7 @@ use regsweep_core::mark::release::{release, subject_of_tag};
 use regsweep_core::mark::{Keep, Options, Released, mark};
 use regsweep_core::plan::{Rules, keep_only_given_up};
 use regsweep_core::scan::tag_times;
-use regsweep_core::store::fs::FsStore;
+use regsweep_core::store::any::AnyStore;
 
 use crate::choices::{Decided, decided};
 use crate::errors::convert;
@@ -32,12 +32,12 @@ pub(crate) struct TagRow {
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Catalog {
-    store: Arc<FsStore>,
+    store: Arc<AnyStore>,
     catalog: Arc<catalog::Catalog>,
 }
 
 impl Catalog {
-    pub(crate) const fn new(store: Arc<FsStore>, catalog: Arc<catalog::Catalog>) -> Self {
+    pub(crate) const fn new(store: Arc<AnyStore>, catalog: Arc<catalog::Catalog>) -> Self {
         Self { store, catalog }
     }
 }

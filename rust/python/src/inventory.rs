@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use regsweep_core::digest::Digest;
 use regsweep_core::inventory::{self, Affected};
 use regsweep_core::live_set::LiveSet;
-use regsweep_core::store::fs::FsStore;
+use regsweep_core::store::any::AnyStore;
 
 use crate::errors::convert;
 use crate::marks::{BrokenImage, Note};
@@ -23,7 +23,7 @@ struct Within {
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Inventory {
-    store: Arc<FsStore>,
+    store: Arc<AnyStore>,
     taken: Arc<inventory::Inventory>,
     within: Option<Within>,
     blob_count: usize,
@@ -31,12 +31,12 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
-    pub(crate) fn take(py: Python<'_>, store: &Arc<FsStore>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    pub(crate) fn take(py: Python<'_>, store: &Arc<AnyStore>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let taken = run(py, progress, |control| inventory::Inventory::take(&**store, SystemTime::now(), control));
         Ok(Self::new(Arc::clone(store), Arc::new(convert(py, taken)?), None))
     }
 
-    fn new(store: Arc<FsStore>, taken: Arc<inventory::Inventory>, within: Option<Within>) -> Self {
+    fn new(store: Arc<AnyStore>, taken: Arc<inventory::Inventory>, within: Option<Within>) -> Self {
         let mut limited = Self { store, taken, within, blob_count: 0, size_bytes: 0 };
         for blobs in limited.taken.blobs() {
             for (digest, &size_bytes) in blobs.digests.iter().zip(&blobs.sizes_bytes) {

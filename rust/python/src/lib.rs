@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
 
 mod arenas;
+mod bucket;
 mod catalog;
 mod choices;
 mod descriptor;

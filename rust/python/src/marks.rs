@@ -11,7 +11,7 @@ use regsweep_core::manifest::Role;
 use regsweep_core::mark;
 use regsweep_core::mark::broken::{self, Missing};
 use regsweep_core::plan::{self, Rules};
-use regsweep_core::store::fs::FsStore;
+use regsweep_core::store::any::AnyStore;
 
 use crate::descriptor::Descriptor;
 use crate::errors::convert;
@@ -20,7 +20,7 @@ use crate::wait::run;
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Marks {
-    pub(crate) store: Arc<FsStore>,
+    pub(crate) store: Arc<AnyStore>,
     // Written only while removing: a pointer that cannot be removed makes more live.
     #[allow(clippy::struct_field_names, reason = "it is the core's")]
     pub(crate) marks: RwLock<mark::Marks>,
@@ -28,7 +28,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    pub(crate) const fn new(store: Arc<FsStore>, marks: mark::Marks, rules: Rules) -> Self {
+    pub(crate) const fn new(store: Arc<AnyStore>, marks: mark::Marks, rules: Rules) -> Self {
         Self { store, marks: RwLock::new(marks), rules }
     }
 

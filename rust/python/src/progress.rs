@@ -7,6 +7,7 @@ use regsweep_core::progress::Control;
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
 pub(crate) struct Progress {
+    listed: u64,
     repositories: u64,
     tags: u64,
     manifests: u64,
@@ -20,6 +21,7 @@ impl Progress {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &control.counters;
         Self {
+            listed: read(&counters.listed),
             repositories: read(&counters.repositories),
             tags: read(&counters.tags),
             manifests: read(&counters.manifests),

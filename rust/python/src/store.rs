@@ -1,15 +1,22 @@
 //! Opening and scanning.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use regsweep_core::scan::{scan, scan_quarantines};
+use regsweep_core::store::any::AnyStore;
+use regsweep_core::store::bucket::{Bucket, DEFAULT_JOBS};
+use regsweep_core::store::cached::{Cached, Directory};
 use regsweep_core::store::fs::FsStore;
 
+use crate::bucket;
 use crate::catalog::Catalog;
 use crate::errors::{convert, exception};
 use crate::inventory::Inventory;
@@ -19,7 +26,7 @@ use crate::wait::run;
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Store {
-    pub(crate) store: Arc<FsStore>,
+    pub(crate) store: Arc<AnyStore>,
 }
 
 #[pymethods]
@@ -31,23 +38,82 @@ impl Store {
             return Err(PyValueError::new_err("jobs must be at least 1"));
         }
         let store = FsStore::open(&root, jobs).map_err(|error| exception(py, &error, None))?;
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self { store: Arc::new(AnyStore::Fs(store)) })
+    }
+
+    #[staticmethod]
+    #[pyo3(
+        signature = (options, *, jobs = None, max_requests_per_second = None, cache_directory = None,
+                     cache_bytes = 1 << 30),
+        text_signature = "(options, *, jobs=None, max_requests_per_second=None, cache_directory=None, \
+                          cache_bytes=1073741824)"
+    )]
+    fn open_bucket(
+        py: Python<'_>,
+        options: &Bound<'_, PyDict>,
+        jobs: Option<usize>,
+        max_requests_per_second: Option<f64>,
+        cache_directory: Option<PathBuf>,
+        cache_bytes: u64,
+    ) -> PyResult<Self> {
+        let mut options = bucket::options(options)?;
+        if jobs == Some(0) {
+            return Err(PyValueError::new_err("jobs must be at least 1"));
+        }
+        if max_requests_per_second.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
+            return Err(PyValueError::new_err("max_requests_per_second must be more than 0"));
+        }
+        options.jobs = jobs.unwrap_or(DEFAULT_JOBS);
+        options.max_requests_per_second = max_requests_per_second;
+        let bucket = py.detach(|| Bucket::open(&options)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let cache = cache_directory.map(|path| Directory::new(path, cache_bytes));
+        Ok(Self { store: Arc::new(AnyStore::Bucket(Cached::new(bucket, cache))) })
     }
 
     #[getter]
     fn root(&self) -> &OsStr {
-        self.store.path().as_os_str()
+        match &*self.store {
+            AnyStore::Fs(store) => store.path().as_os_str(),
+            AnyStore::Bucket(store) => OsStr::new(store.inner().url()),
+        }
     }
 
     #[getter]
     fn jobs(&self) -> usize {
-        self.store.jobs()
+        match &*self.store {
+            AnyStore::Fs(store) => store.jobs(),
+            AnyStore::Bucket(store) => store.inner().jobs(),
+        }
+    }
+
+    /// What was asked of a bucket so far, by kind; nothing on a filesystem.
+    #[getter]
+    fn requests(&self) -> Option<BTreeMap<&'static str, u64>> {
+        let AnyStore::Bucket(store) = &*self.store else { return None };
+        let requests = store.inner().requests();
+        let counters = [
+            ("list", &requests.list),
+            ("get", &requests.get),
+            ("remove", &requests.remove),
+            ("throttled", &requests.throttled),
+            ("repeated", &requests.repeated),
+        ];
+        let mut found: BTreeMap<_, _> =
+            counters.into_iter().map(|(name, counter)| (name, counter.load(Ordering::Relaxed))).collect();
+        found.insert("cached", store.cache().map_or(0, Directory::hit_count));
+        Some(found)
     }
 
     #[pyo3(signature = (*, progress = None))]
     fn scan(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Catalog> {
         let store = &self.store;
-        let catalog = convert(py, run(py, progress, |control| scan(&**store, SystemTime::now(), control)))?;
+        let catalog = convert(py, run(py, progress, |control| {
+            let catalog = scan(&**store, SystemTime::now(), control);
+            if let AnyStore::Bucket(store) = &**store {
+                store.cache().map(Directory::trim);
+            }
+            catalog
+        }))?;
         Ok(Catalog::new(Arc::clone(store), Arc::new(catalog)))
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use regsweep_core::store::fs::FsStore;
+use regsweep_core::store::any::AnyStore;
 use regsweep_core::uploads;
 
 use crate::errors::convert;
@@ -41,14 +41,14 @@ impl Upload {
 
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Uploads {
-    store: Arc<FsStore>,
+    store: Arc<AnyStore>,
     listed: SystemTime,
     found: uploads::Uploads,
     all: Vec<Py<Upload>>,
 }
 
 impl Uploads {
-    pub(crate) fn list(py: Python<'_>, store: &Arc<FsStore>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    pub(crate) fn list(py: Python<'_>, store: &Arc<AnyStore>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let listed = SystemTime::now();
         let found = convert(py, run(py, progress, |control| uploads::list(&**store, control)))?;
         let all = found.uploads.iter().map(|upload| Py::new(py, Upload::of(upload))).collect::<PyResult<_>>()?;

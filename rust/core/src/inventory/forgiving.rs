@@ -29,6 +29,18 @@ impl<'a, S> Forgiving<'a, S> {
 }
 
 impl<S: List> List for Forgiving<'_, S> {
+    fn survey(&self, directories: &[Key], control: &Control) -> Result<()> {
+        self.store.survey(directories, control)
+    }
+
+    fn knows_checksums(&self) -> bool {
+        self.store.knows_checksums()
+    }
+
+    fn keeps_empty_directories(&self) -> bool {
+        self.store.keeps_empty_directories()
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         self.store.list(directories, control, visit)
     }

@@ -22,6 +22,8 @@ use crate::store::Key;
 
 /// The directories above everything, each the parent of the next.
 pub const ANCESTORS: [&str; 3] = ["docker", "registry", "v2"];
+/// The directory of a registry, with what GitLab's has beside the layout itself.
+pub const TOP: &str = "docker/registry";
 /// Of the registry's directory: where GitLab leaves its markers.
 pub const LOCKFILES: &str = "docker/registry/lockfiles";
 /// The marker of a registry whose tags are in a database.
@@ -78,6 +80,15 @@ pub fn blob(digest: &Digest) -> Key {
     blob_prefix(digest.algorithm(), digest.prefix()).join(digest.hex())
 }
 
+/// The algorithm and prefix of a directory of blobs, in the registry or in a tree that is laid out like it.
+pub fn parse_blob_prefix(directory: &Key) -> Option<(Algorithm, u8)> {
+    let (parent, prefix) = directory.split_last();
+    let (parent, algorithm) = parent.split_last();
+    let (_, blobs) = parent.split_last();
+    (blobs == b"blobs").then_some(())?;
+    Some((Algorithm::from_name(algorithm)?, parse_prefix(prefix)?))
+}
+
 /// The prefix that a directory below `blobs/<alg>` stands for: two lower-case hex digits.
 pub fn parse_prefix(name: &[u8]) -> Option<u8> {
     let mut padded = [b'0'; 64];
@@ -118,6 +129,16 @@ mod tests {
     fn a_blob_lies_under_its_first_byte() {
         let digest = Digest::of(Algorithm::Sha256, b"");
         assert_eq!(blob(&digest).to_string(), format!("docker/registry/v2/blobs/sha256/e3/{}", digest.hex()));
+    }
+
+    #[test]
+    fn directories_of_blobs_are_known() {
+        let key = blob_prefix(Algorithm::Sha512, 0xe3);
+        assert_eq!(parse_blob_prefix(&key), Some((Algorithm::Sha512, 0xe3)));
+        assert_eq!(parse_blob_prefix(&Key::new(".regsweep/run/tree").join(key.as_bytes())), Some((Algorithm::Sha512, 0xe3)));
+        for other in ["", "blobs", "blobs/sha256", "blobs/md5/e3", "blobs/sha256/e33", "layers/sha256/e3"] {
+            assert_eq!(parse_blob_prefix(&Key::new(other)), None, "{other}");
+        }
     }
 
     #[test]

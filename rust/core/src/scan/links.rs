@@ -1,6 +1,7 @@
 //! What each repository links: revisions, tags, and the layer links that stand for another digest.
 
 use super::bulk::{Link, changed, collect_listed, read_links, stat_all};
+use super::checksums;
 use super::tree::{Place, is_directory, is_fixed_directory};
 use crate::catalog::{Alias, Note, Repository, Revision, Tag, Target};
 use crate::digest::{Algorithm, Digest};
@@ -73,6 +74,12 @@ pub(super) fn resolve(
         tag_directories.extend(std::mem::take(&mut has_tags).then(|| own(layout::TAGS)));
     }
     add_revisions(store, &revision_directories, &mut repositories, notes, manifests, control)?;
+    if !store.keeps_empty_directories() {
+        // There, a repository whose last tag was deleted has no directory of tags.
+        for repository in repositories.iter_mut().filter(|repository| repository.has_manifests) {
+            repository.tags = Some(Vec::new());
+        }
+    }
     add_tags(store, &tag_directories, &mut repositories, notes, manifests, control)?;
     add_aliases(store, &layer_directories, &mut repositories, notes, control)?;
     Ok(repositories)
@@ -221,7 +228,11 @@ fn add_tags(
         owners.resize(owners.len() + split.len(), owned.repository);
         groups.extend(split);
     }
-    let links = read_links(store, &groups, control)?;
+    let links = if store.knows_checksums() {
+        checksums::read_tags(store, &groups, &owners, repositories, manifests, control)?
+    } else {
+        read_links(store, &groups, control)?
+    };
     for ((group, &repository), links) in groups.iter().zip(&owners).zip(links) {
         Control::count(&control.counters.tags, links.len());
         for (index, link) in links.into_iter().enumerate() {

@@ -62,6 +62,18 @@ fn error(operation: &'static str, key: &Key, kind: io::ErrorKind) -> Error {
 }
 
 impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S, F> {
+    fn survey(&self, directories: &[Key], control: &Control) -> Result<()> {
+        self.store.survey(directories, control)
+    }
+
+    fn knows_checksums(&self) -> bool {
+        self.store.knows_checksums()
+    }
+
+    fn keeps_empty_directories(&self) -> bool {
+        self.store.keeps_empty_directories()
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         for (index, directory) in directories.iter().enumerate() {
             match self.fault(Operation::List, directory) {

@@ -172,7 +172,7 @@ impl List for MemoryStore {
             let stat = match resolve(&self.nodes(), "stat", key)? {
                 None => None,
                 Some(Node::File { content, modified }) => {
-                    Some(Stat { size_bytes: content.len() as u64, modified: *modified })
+                    Some(Stat { size_bytes: content.len() as u64, modified: *modified, md5: None })
                 }
                 Some(_) => return Err(Error::new(Kind::Layout, "stat", key, "not a file")),
             };

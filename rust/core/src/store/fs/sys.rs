@@ -178,7 +178,7 @@ pub(super) fn stat(directory: BorrowedFd<'_>, path: &[u8]) -> Result<(EntryKind,
     let since_epoch = Duration::new(found.stx_mtime.tv_sec.unsigned_abs(), found.stx_mtime.tv_nsec);
     let modified =
         if found.stx_mtime.tv_sec < 0 { SystemTime::UNIX_EPOCH } else { SystemTime::UNIX_EPOCH + since_epoch };
-    Ok((kind, Stat { size_bytes: found.stx_size, modified }))
+    Ok((kind, Stat { size_bytes: found.stx_size, modified, md5: None }))
 }
 
 const fn kind_of(file_type: FileType) -> EntryKind {

@@ -1,0 +1,443 @@
+//! A store in a bucket: S3, Google Cloud Storage, Azure.
+//!
+//! ```text
+//! List, Read, Remove      the seam, synchronous and in bulk
+//!   walk → snapshot       one listing of everything, side by side; answers come from it until something is removed
+//!   client                leave, signing, waiting, trying again
+//!     dialect: s3 …       what a request and an answer look like
+//!   object_store          credentials, signatures, HTTP
+//! ```
+//!
+//! A bucket has no directories: they are what keys have in common up to a slash, and are gone with the last key. A
+//! listing tells size, time and often a checksum of every key, so that only contents are ever asked for one by one.
+//! What the listing does not show is asked for again, by another request: absence takes two witnesses here, too.
+
+mod client;
+mod dialect;
+mod options;
+mod page;
+mod record;
+mod s3;
+mod snapshot;
+mod spread;
+mod throttle;
+mod walk;
+mod xml;
+
+use std::sync::{Arc, RwLock};
+use std::time::SystemTime;
+
+pub use client::{Patience, Requests};
+pub use options::{DEFAULT_JOBS, Options, Provider, Secret, Unusable};
+
+use super::{
+    Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove,
+    RemoveVisitor, RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
+};
+use crate::error::{Error, Kind, Result};
+use crate::parallel::{cores, for_each};
+use crate::progress::Control;
+use client::{Client, Purpose, Reading};
+use dialect::KeyOutcome;
+use page::{Query, Start};
+use snapshot::{Cursor, Snapshot};
+use throttle::Throttle;
+
+/// A bucket, or what lies below a prefix of one.
+#[derive(Debug)]
+pub struct Bucket {
+    url: String,
+    client: Client,
+    /// What stands before every key: empty, or with a slash at its end.
+    root: Vec<u8>,
+    jobs: usize,
+    looked: RwLock<Option<Arc<Looked>>>,
+}
+
+/// A look at some directories.
+#[derive(Debug)]
+struct Looked {
+    directories: Vec<Key>,
+    snapshot: Snapshot,
+}
+
+impl Looked {
+    fn covers(&self, key: &Key) -> bool {
+        self.directories.iter().any(|directory| key.starts_with(directory))
+    }
+
+    /// Whether all that was looked at lies in there.
+    fn is_below(&self, key: &Key) -> bool {
+        self.directories.iter().any(|directory| directory.starts_with(key))
+    }
+}
+
+/// Entries handed over at once.
+const ENTRIES: usize = 1024;
+
+impl Bucket {
+    /// Makes ready to use a bucket. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn open(options: &Options) -> Result<Self, Unusable> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores().min(4))
+            .thread_name("regsweep-io")
+            .enable_all()
+            .build()
+            .map_err(|error| Unusable(format!("no threads for requests: {error}")))?;
+        let jobs = options.jobs.max(1);
+        let throttle = Throttle::new(jobs, options.max_requests_per_second);
+        // Clients look for the runtime that they are to run on.
+        let entered = runtime.enter();
+        let (http, dialect) = (options.http()?, options.dialect()?);
+        drop(entered);
+        let client = Client::new(runtime, http, dialect, throttle, options.patience);
+        let mut root = options.root.trim_matches('/').as_bytes().to_vec();
+        root.extend((!root.is_empty()).then_some(b'/'));
+        Ok(Self { url: options.url(), client, root, jobs, looked: RwLock::default() })
+    }
+
+    /// How an operator would name it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How many requests are under way at once, at the most.
+    pub const fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// What was asked of the store so far.
+    pub const fn requests(&self) -> &Requests {
+        &self.client.requests
+    }
+
+    /// How many keys the last look has shown.
+    pub fn listed_count(&self) -> usize {
+        self.looked().map_or(0, |looked| looked.snapshot.len())
+    }
+
+    fn looked(&self) -> Option<Arc<Looked>> {
+        self.looked.read().expect("no thread panics while it looks").clone()
+    }
+
+    /// What was seen is not what is there any more.
+    fn forget(&self) {
+        *self.looked.write().expect("no thread panics while it looks") = None;
+    }
+
+    /// The key in the bucket.
+    fn full(&self, key: &Key) -> Vec<u8> {
+        [&self.root, key.as_bytes()].concat()
+    }
+
+    /// What the keys below a directory begin with.
+    fn prefix(&self, directory: &Key) -> Vec<u8> {
+        let mut prefix = self.full(directory);
+        prefix.extend((!directory.as_bytes().is_empty()).then_some(b'/'));
+        prefix
+    }
+
+    fn list_looked(&self, cursor: &mut Cursor<'_>, index: usize, directory: &Key, visit: &ListVisitor<'_>) -> Result<()> {
+        let mut entries = Entries::default();
+        let exists = cursor.children(&self.prefix(directory), |name, kind| {
+            entries.push(name, kind);
+            if entries.len() == ENTRIES {
+                visit(index, Page::Entries(&entries))?;
+                entries.clear();
+            }
+            Ok(())
+        })?;
+        // The root is there even where nothing is in it.
+        finish(index, exists || directory.as_bytes().is_empty(), &entries, visit)
+    }
+
+    fn list_now(&self, index: usize, directory: &Key, control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
+        let prefix = self.prefix(directory);
+        let start = Start::After(Vec::new());
+        let mut query = Query { prefix, start, delimited: true, limit: None };
+        let (mut found, mut exists, mut last) = (page::Page::default(), false, Vec::new());
+        loop {
+            walk::page(&self.client, &query, &last, control, &mut found)?;
+            exists |= found.last().is_some();
+            last = found.last().map_or(last, <[u8]>::to_vec);
+            let mut entries = Entries::default();
+            let name = |key: &[u8]| key.get(query.prefix.len()..).unwrap_or_default().to_vec();
+            for key in found.keys.iter().map(name).filter(|name| !name.is_empty()) {
+                entries.push(&key, EntryKind::File);
+            }
+            for prefix in found.prefixes.iter().map(name) {
+                if let Some(child) = prefix.strip_suffix(b"/").filter(|child| !child.is_empty()) {
+                    entries.push(child, EntryKind::Directory);
+                }
+            }
+            if !found.truncated {
+                return finish(index, exists || directory.as_bytes().is_empty(), &entries, visit);
+            }
+            visit(index, Page::Entries(&entries))?;
+            query.start = found.token.take().map_or_else(|| Start::After(last.clone()), Start::Token);
+        }
+    }
+
+    /// Looks at one key by a listing, whose times are those of all other listings.
+    fn stat_now(&self, key: &Key, control: &Control) -> Result<Option<Stat>> {
+        let full = self.full(key);
+        let start = Start::After(Vec::new());
+        let query = Query { prefix: full.clone(), start, delimited: false, limit: Some(1) };
+        let mut found = page::Page::default();
+        walk::page(&self.client, &query, b"", control, &mut found)?;
+        let first = found.keys.iter().zip(&found.stats).next();
+        Ok(first.filter(|(key, _)| **key == full).map(|(_, stat)| *stat))
+    }
+
+    /// Reads an object, of which so many bytes are known to be there, or nothing is known.
+    fn read_one(
+        &self,
+        key: &Key,
+        size_bytes: Option<u64>,
+        limit: usize,
+        control: &Control,
+        visit: impl FnOnce(Content<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let full = self.full(key);
+        // One byte more tells whether that is all.
+        let most = limit as u64 + 1;
+        let range = size_bytes.is_none_or(|size| size >= most).then_some(0..most);
+        let body = self.client.send(
+            Purpose::Get,
+            key,
+            control,
+            || self.client.dialect().get(&full, range.clone()),
+            |answer| match answer.status.as_u16() {
+                200 | 206 => Reading::Done(Some(answer.body.clone())),
+                404 if is_missing_key(&self.client.dialect().explain(&answer.body).0) => Reading::Done(None),
+                // There is no first byte.
+                416 => Reading::Done(Some(bytes::Bytes::new())),
+                _ => Reading::Refused,
+            },
+        )?;
+        match body {
+            None => visit(Content::Absent),
+            Some(body) if body.len() > limit => visit(Content::TooLarge(&body[..limit])),
+            Some(body) => visit(Content::Whole(&body)),
+        }
+    }
+
+    /// Removes some keys by one request, and those again that the store had no time for.
+    fn remove_some(&self, keys: &[Vec<u8>], first: &Key, control: &Control) -> Result<Vec<KeyOutcome>> {
+        let mut outcomes: Vec<Option<KeyOutcome>> = keys.iter().map(|_| None).collect();
+        let mut open: Vec<usize> = (0..keys.len()).collect();
+        // What one answer has said about a key holds, whatever becomes of the others.
+        let mut tries = 0;
+        while !open.is_empty() {
+            tries += 1;
+            let some: Vec<Vec<u8>> = open.iter().map(|&index| keys[index].clone()).collect();
+            let found = self.client.send(
+                Purpose::Remove,
+                first,
+                control,
+                || self.client.dialect().remove(&some),
+                |answer| match self.client.dialect().read_removal(answer, &some) {
+                    Err(malformed) => Reading::Again(malformed.0.to_owned()),
+                    Ok(found) if found.iter().all(|one| matches!(one, KeyOutcome::Again(_))) => {
+                        Reading::Again("SlowDown: nothing of it was done".to_owned())
+                    }
+                    Ok(found) => Reading::Done(found),
+                },
+            )?;
+            let mut left = Vec::new();
+            for (index, outcome) in open.into_iter().zip(found) {
+                if matches!(outcome, KeyOutcome::Again(_)) && tries < REMOVAL_TRIES {
+                    left.push(index);
+                } else {
+                    outcomes[index] = Some(outcome);
+                }
+            }
+            open = left;
+        }
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+}
+
+/// How often keys are asked for again of which the store says that it had no time.
+const REMOVAL_TRIES: usize = 20;
+
+/// Not a bucket that is missing: that is no absence of a key.
+fn is_missing_key(code: &str) -> bool {
+    !matches!(code, "NoSuchBucket" | "ContainerNotFound" | "ResourceNotFound" | "AccountNotFound")
+}
+
+fn finish(index: usize, exists: bool, entries: &Entries, visit: &ListVisitor<'_>) -> Result<()> {
+    if !exists {
+        return visit(index, Page::Absent);
+    }
+    if !entries.is_empty() {
+        visit(index, Page::Entries(entries))?;
+    }
+    visit(index, Page::End)
+}
+
+/// Index of the group and index in it of each file of the groups.
+fn files(groups: &[Group]) -> Vec<(usize, usize)> {
+    let all = groups.iter().enumerate();
+    all.flat_map(|(group, files)| (0..files.names.len()).map(move |index| (group, index))).collect()
+}
+
+impl List for Bucket {
+    fn survey(&self, directories: &[Key], control: &Control) -> Result<()> {
+        self.forget();
+        let prefixes: Vec<Vec<u8>> = directories.iter().map(|directory| self.prefix(directory)).collect();
+        let snapshot = walk::walk(&self.client, &prefixes, self.jobs, control)?;
+        let looked = Looked { directories: directories.to_vec(), snapshot };
+        *self.looked.write().expect("no thread panics while it looks") = Some(Arc::new(looked));
+        Ok(())
+    }
+
+    fn knows_checksums(&self) -> bool {
+        true
+    }
+
+    fn keeps_empty_directories(&self) -> bool {
+        false
+    }
+
+    fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
+        let looked = self.looked();
+        let seen = |key: &Key| looked.as_ref().filter(|looked| looked.covers(key) || looked.is_below(key));
+        // What was seen takes no waiting; what was not does.
+        let jobs = if directories.iter().all(|key| seen(key).is_some()) { cores() } else { self.jobs };
+        for_each(jobs, directories.len(), control, |index, (): &mut ()| match seen(&directories[index]) {
+            Some(looked) => self.list_looked(&mut looked.snapshot.cursor(), index, &directories[index], visit),
+            None => self.list_now(index, &directories[index], control, visit),
+        })
+    }
+
+    fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        let looked = self.looked();
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        for (number, group) in groups.iter().enumerate() {
+            let covered = looked.as_ref().is_some_and(|looked| looked.covers(&group.directory));
+            if covered { seen.push(number) } else { unseen.extend((0..group.names.len()).map(|index| (number, index))) }
+        }
+        if let Some(looked) = &looked {
+            for_each(cores(), seen.len(), control, |item, (): &mut ()| {
+                let (number, mut cursor) = (seen[item], looked.snapshot.cursor());
+                let group = &groups[number];
+                (0..group.names.len()).try_for_each(|index| {
+                    let stat = cursor.find(&self.full(&group.key(index)))?;
+                    visit(number, index, stat)
+                })
+            })?;
+        }
+        for_each(self.jobs, unseen.len(), control, |item, (): &mut ()| {
+            let (group, index) = unseen[item];
+            let stat = self.stat_now(&groups[group].key(index), control)?;
+            visit(group, index, stat)
+        })
+    }
+
+    /// A bucket's directory has the time of what was written last of all that is in it.
+    fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        for_each(self.jobs, directories.len(), control, |index, (): &mut ()| {
+            let prefix = self.prefix(&directories[index]);
+            let looked = self.looked().filter(|looked| looked.covers(&directories[index]));
+            let looked = match looked {
+                Some(looked) => looked,
+                None => {
+                    let snapshot = walk::walk(&self.client, std::slice::from_ref(&prefix), 1, control)?;
+                    Arc::new(Looked { directories: Vec::new(), snapshot })
+                }
+            };
+            let mut cursor = looked.snapshot.cursor();
+            cursor.seek(&prefix)?;
+            let mut newest: Option<SystemTime> = None;
+            while let Some((_, stat)) = cursor.current().filter(|(key, _)| key.starts_with(&prefix)) {
+                newest = newest.max(Some(stat.modified));
+                cursor.advance()?;
+            }
+            visit(index, newest)
+        })
+    }
+}
+
+impl Read for Bucket {
+    fn read(&self, groups: &[Group], limit: usize, control: &Control, visit: &ReadVisitor<'_>) -> Result<()> {
+        let looked = self.looked();
+        let files = files(groups);
+        for_each(self.jobs, files.len(), control, |item, (): &mut ()| {
+            let (group, index) = files[item];
+            let key = groups[group].key(index);
+            let seen = looked.as_ref().filter(|looked| looked.covers(&key));
+            let size_bytes = match seen {
+                None => None,
+                Some(looked) => match looked.snapshot.cursor().find(&self.full(&key))? {
+                    Some(stat) => Some(stat.size_bytes),
+                    // The second witness: a listing of nothing but this.
+                    None if self.stat_now(&key, control)?.is_none() => return visit(group, index, Content::Absent),
+                    None => None,
+                },
+            };
+            if size_bytes == Some(0) {
+                return visit(group, index, Content::Whole(b""));
+            }
+            self.read_one(&key, size_bytes, limit, control, |content| visit(group, index, content))
+        })
+    }
+}
+
+impl Remove for Bucket {
+    /// The directory that held a file is gone with the last of its files, whether wanted or not.
+    fn remove(&self, groups: &[Group], _holder: Holder, control: &Control, visit: &RemoveVisitor<'_>) -> Result<()> {
+        self.forget();
+        let files = files(groups);
+        let size = self.client.dialect().removal_size();
+        let chunks: Vec<&[(usize, usize)]> = files.chunks(size).collect();
+        for_each(self.jobs, chunks.len(), control, |item, (): &mut ()| {
+            let chunk = chunks[item];
+            let key = |&(group, index): &(usize, usize)| groups[group].key(index);
+            let keys: Vec<Vec<u8>> = chunk.iter().map(|file| self.full(&key(file))).collect();
+            let first = key(&chunk[0]);
+            match self.remove_some(&keys, &first, control) {
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                Err(error) => {
+                    let text = error.io_source().map_or_else(|| error.to_string(), ToString::to_string);
+                    for file in chunk {
+                        let error = Error::io("remove", &key(file), std::io::Error::other(text.clone()));
+                        visit(file.0, file.1, Err(error));
+                    }
+                }
+                Ok(outcomes) => {
+                    for (file, outcome) in chunk.iter().zip(outcomes) {
+                        let outcome = match outcome {
+                            KeyOutcome::Removed => Ok(Removal::Removed),
+                            KeyOutcome::Absent => Ok(Removal::Absent),
+                            KeyOutcome::Again(text) | KeyOutcome::Failed(text) => {
+                                Err(Error::io("remove", &key(file), std::io::Error::other(text)))
+                            }
+                        };
+                        visit(file.0, file.1, outcome);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
+        for (number, renames) in renames.iter().enumerate() {
+            for (index, name) in renames.names.iter().enumerate() {
+                control.check()?;
+                let detail = "objects in a bucket cannot be moved";
+                visit(number, index, Err(Error::new(Kind::Argument, "move", &renames.from.key(name), detail)));
+            }
+        }
+        Ok(())
+    }
+
+    /// There are no empty directories in a bucket.
+    fn remove_empty(&self, _groups: &[Group], control: &Control) -> Result<Vec<Error>> {
+        control.check().map(|()| Vec::new())
+    }
+}

@@ -1,0 +1,121 @@
+//! What the three services have in common, and each says in its own way.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use object_store::client::{HttpRequest, HttpRequestBody};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use super::page::{Page, Query};
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// What became of one key of a bulk removal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum KeyOutcome {
+    Removed,
+    /// There was no such key, as far as the store tells.
+    Absent,
+    /// The store had too much to do, or failed: worth another try.
+    Again(String),
+    Failed(String),
+}
+
+/// A body that is not what the service's documentation says.
+#[derive(Debug)]
+pub(super) struct Malformed(pub(super) &'static str);
+
+pub(super) type Signed<'a> = Pin<Box<dyn Future<Output = object_store::Result<HttpRequest>> + Send + 'a>>;
+
+/// One service: its requests and how its answers are read. Keys are whole, with whatever root they have.
+pub(super) trait Dialect: fmt::Debug + Send + Sync {
+    /// Whether a listing can begin after any key. Otherwise only a prefix says where.
+    fn starts_anywhere(&self) -> bool;
+
+    /// The most keys of a page.
+    fn page_size(&self) -> usize;
+
+    /// The most keys that one request removes.
+    fn removal_size(&self) -> usize;
+
+    /// Asks for a page of a listing.
+    fn list<'a>(&'a self, query: &'a Query) -> Signed<'a>;
+
+    /// Reads a page.
+    fn read_page(&self, body: &[u8], page: &mut Page) -> Result<(), Malformed>;
+
+    /// Asks for an object, or some bytes of it.
+    fn get<'a>(&'a self, key: &'a [u8], range: Option<Range<u64>>) -> Signed<'a>;
+
+    /// Asks for the removal of some keys, no more than [`Dialect::removal_size`].
+    fn remove<'a>(&'a self, keys: &'a [Vec<u8>]) -> Signed<'a>;
+
+    /// Reads what became of each key.
+    fn read_removal(&self, answer: &Answer, keys: &[Vec<u8>]) -> Result<Vec<KeyOutcome>, Malformed>;
+
+    /// Code and explanation of an answer that is an error.
+    fn explain(&self, body: &[u8]) -> (String, String);
+}
+
+/// What stays as it is in a path: RFC 3986's unreserved characters, and the slash (which AWS's signature wants, too).
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// What stays as it is in a query, or in one component of a path.
+const COMPONENT: &AsciiSet = &PATH.add(b'/');
+
+pub(super) fn encode_path(path: &[u8]) -> String {
+    percent_encode(path, PATH).to_string()
+}
+
+pub(super) fn encode_component(text: &[u8]) -> String {
+    percent_encode(text, COMPONENT).to_string()
+}
+
+/// A query string, with its question mark.
+pub(super) fn encode_query(pairs: &[(&str, &[u8])]) -> String {
+    let mut query = String::new();
+    for (name, value) in pairs {
+        query.push(if query.is_empty() { '?' } else { '&' });
+        query.push_str(name);
+        query.push('=');
+        query.push_str(&encode_component(value));
+    }
+    query
+}
+
+/// An unsigned request.
+pub(super) fn request(method: Method, url: &str, body: Vec<u8>) -> HttpRequest {
+    let mut request = HttpRequest::new(HttpRequestBody::from(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = url.parse().expect("made of an endpoint that parsed and of encoded text");
+    request
+}
+
+/// The header that asks for some bytes only.
+pub(super) fn range_header(range: &Range<u64>) -> http::HeaderValue {
+    let last = range.end.saturating_sub(1);
+    format!("bytes={}-{last}", range.start).parse().expect("digits are a header's value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_encoded_for_where_it_stands() {
+        assert_eq!(encode_path(b"a/b c+d~%\xc3\xbc"), "a/b%20c%2Bd~%25%C3%BC");
+        assert_eq!(encode_component(b"a/b c"), "a%2Fb%20c");
+        assert_eq!(encode_query(&[("prefix", b"a/b"), ("delimiter", b"/")]), "?prefix=a%2Fb&delimiter=%2F");
+        assert_eq!(encode_query(&[]), "");
+        assert_eq!(range_header(&(0..100)), "bytes=0-99");
+    }
+}

@@ -1,0 +1,288 @@
+//! Listing everything below some prefixes, side by side, with no more requests than one chain of pages would take.
+//!
+//! A listing is a chain: each page says where the next begins. Two things tell where to begin somewhere else:
+//!
+//! ```text
+//! hashes       ab/ab12…            how far a page of them got says how many follow: cut what is left in equal parts
+//! directories  team/app-0017/…     one delimited page names up to a thousand that follow: cut between them
+//! ```
+//!
+//! Cutting costs half a page each time, for the last page of a part is read over its end. So parts are not cut smaller
+//! than [`PAGES_PER_PART`], and never into more than are wanted by threads with nothing to do. A small bucket is one chain.
+//! Where the service cannot begin after any key (Azure), parts are prefixes.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+
+use super::client::{Client, Purpose, Reading};
+use super::page::{Page, Query, Start};
+use super::snapshot::{self, Run, Snapshot};
+use super::spread::{self, Spread};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::progress::Control;
+use crate::spill::Spill;
+
+/// The fewest pages worth a chain of their own: one more chain takes half a page more, on the average.
+const PAGES_PER_PART: usize = 8;
+/// Keys of one directory of hashes that a page must hold to say how many follow.
+const TELLING: usize = 200;
+/// Deepest directory looked into for names to cut between.
+const DEEPEST: usize = 12;
+
+/// What one chain lists.
+#[derive(Clone, Debug)]
+struct Range {
+    prefix: Vec<u8>,
+    /// Only what is greater.
+    after: Vec<u8>,
+    /// Nothing that is greater.
+    until: Option<Vec<u8>>,
+}
+
+impl Range {
+    fn is_beyond(&self, key: &[u8]) -> bool {
+        self.until.as_deref().is_some_and(|until| key > until)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Range>,
+    busy: usize,
+    threads: usize,
+    runs: Vec<Run>,
+    failure: Option<Error>,
+}
+
+struct Walk<'a> {
+    client: &'a Client,
+    jobs: usize,
+    control: &'a Control,
+    spill: Arc<Spill>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// Lists all keys below the prefixes, none of which is a prefix of another.
+///
+/// # Errors
+/// The first failure of a request, or a listing that cannot be trusted.
+pub(super) fn walk(client: &Client, prefixes: &[Vec<u8>], jobs: usize, control: &Control) -> Result<Snapshot> {
+    let spill = snapshot::spill();
+    let waiting = prefixes.iter().map(|prefix| Range { prefix: prefix.clone(), after: Vec::new(), until: None }).collect();
+    let state = Mutex::new(State { waiting, ..State::default() });
+    let walk = Walk { client, jobs, control, spill: Arc::clone(&spill), state, changed: Condvar::new() };
+    thread::scope(|scope| {
+        walk.start_threads(scope);
+        walk.work(scope);
+    });
+    let state = walk.state.into_inner().expect("no thread panics while it holds the state");
+    match state.failure {
+        Some(error) => Err(error),
+        None => Ok(Snapshot::new(spill, state.runs)),
+    }
+}
+
+/// Asks for one page and checks it.
+pub(super) fn page(client: &Client, query: &Query, after: &[u8], control: &Control, page: &mut Page) -> Result<()> {
+    let key = Key::new(query.prefix.strip_suffix(b"/").unwrap_or(&query.prefix));
+    client.send(Purpose::List, &key, control, || client.dialect().list(query), |answer| {
+        page.clear();
+        if !answer.status.is_success() {
+            return Reading::Refused;
+        }
+        match client.dialect().read_page(&answer.body, page) {
+            Err(malformed) => Reading::Again(malformed.0.to_owned()),
+            Ok(()) => page.fault(query, after).map_or(Reading::Done(()), |fault| Reading::Again(fault.to_owned())),
+        }
+    })
+}
+
+impl<'a> Walk<'a> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics while it holds the state")
+    }
+
+    /// Starts as many threads as there are ranges without one.
+    fn start_threads<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>) {
+        let mut state = self.state();
+        while state.threads + 1 < self.jobs && state.threads + 1 < state.waiting.len() + state.busy {
+            // Where no more threads are to be had (a container's limit), those that run do the work.
+            if thread::Builder::new().spawn_scoped(scope, || self.work(scope)).is_err() {
+                return;
+            }
+            state.threads += 1;
+        }
+    }
+
+    fn work<'scope>(&'scope self, scope: &'scope thread::Scope<'scope, '_>) {
+        let mut found = Page::default();
+        loop {
+            let mut state = self.state();
+            let range = loop {
+                if state.failure.is_some() {
+                    return;
+                }
+                if let Some(range) = state.waiting.pop() {
+                    state.busy += 1;
+                    break range;
+                }
+                if state.busy == 0 {
+                    return;
+                }
+                state = self.changed.wait(state).expect("no thread panics while it holds the state");
+            };
+            drop(state);
+            let run = self.chain(range, &mut found, scope);
+            let mut state = self.state();
+            state.busy -= 1;
+            match run {
+                Ok(run) => state.runs.push(run),
+                Err(error) => state.failure = state.failure.take().or(Some(error)),
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// How many more chains there is somebody for.
+    fn wanted(&self) -> usize {
+        let state = self.state();
+        self.jobs.saturating_sub(state.busy + state.waiting.len())
+    }
+
+    fn add<'scope>(&'scope self, ranges: impl Iterator<Item = Range>, scope: &'scope thread::Scope<'scope, '_>) {
+        self.state().waiting.extend(ranges);
+        self.start_threads(scope);
+        self.changed.notify_all();
+    }
+
+    /// Lists one range, giving away parts of it where that helps.
+    fn chain<'scope>(
+        &'scope self,
+        mut range: Range,
+        found: &mut Page,
+        scope: &'scope thread::Scope<'scope, '_>,
+    ) -> Result<Run> {
+        let mut run = Run::new(&self.spill);
+        let mut last = range.after.clone();
+        let start = Start::After(range.after.clone());
+        let mut query = Query { prefix: range.prefix.clone(), start, delimited: false, limit: None };
+        let (mut pages, mut next_look) = (0_usize, 2 * PAGES_PER_PART);
+        loop {
+            page(self.client, &query, &last, self.control, found)?;
+            pages += 1;
+            for (key, stat) in found.keys.iter().zip(&found.stats) {
+                if range.is_beyond(key) {
+                    break;
+                }
+                run.push(key, stat);
+            }
+            Control::count(&self.control.counters.listed, found.keys.len());
+            if let Some(key) = found.last() {
+                last.clear();
+                last.extend_from_slice(key);
+            }
+            if !found.truncated || range.is_beyond(&last) {
+                return Ok(run);
+            }
+            query.start = match found.token.take() {
+                Some(token) => Start::Token(token),
+                None => Start::After(last.clone()),
+            };
+            let wanted = self.wanted();
+            if wanted == 0 || !self.client.dialect().starts_anywhere() {
+                continue;
+            }
+            let mut cuts = self.cut_hashes(found, &last, &range, wanted);
+            if cuts.is_empty() && pages >= next_look {
+                // A look that was of no use is not soon tried again.
+                next_look = pages * 2;
+                cuts = self.cut_directories(&range, &last, wanted)?;
+            }
+            if let Some(first) = cuts.first() {
+                let ends = cuts.iter().skip(1).cloned().map(Some).chain([range.until.take()]);
+                let prefix = &range.prefix;
+                let parts = cuts.iter().zip(ends).map(|(after, until)| Range {
+                    prefix: prefix.clone(),
+                    after: after.clone(),
+                    until,
+                });
+                let parts: Vec<Range> = parts.collect();
+                range.until = Some(first.clone());
+                self.add(parts.into_iter(), scope);
+                if range.is_beyond(&last) || last == *first {
+                    return Ok(run);
+                }
+            }
+        }
+    }
+
+    /// Where to cut what is left of a directory of hashes, in order; nowhere if little is left or not much is known.
+    fn cut_hashes(&self, found: &Page, last: &[u8], range: &Range, wanted: usize) -> Vec<Vec<u8>> {
+        let Some((spread, reached)) = spread::of(last) else { return Vec::new() };
+        let Some((count, from)) = counted(found, &spread) else { return Vec::new() };
+        let covered = reached - from;
+        if count < TELLING || covered <= 0.0 {
+            return Vec::new();
+        }
+        let end = range.until.as_deref().and_then(spread::of).filter(|(other, _)| *other == spread);
+        let end = end.map_or(1.0, |(_, place)| place);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an estimate")]
+        let pages = ((end - reached) / covered * count as f64 / self.client.dialect().page_size() as f64) as usize;
+        let parts = (pages / PAGES_PER_PART).min(wanted + 1);
+        if parts < 2 {
+            return Vec::new();
+        }
+        #[allow(clippy::cast_precision_loss, reason = "numbers of threads")]
+        let part = (end - reached) / parts as f64;
+        #[allow(clippy::cast_precision_loss, reason = "numbers of threads")]
+        let mut cuts: Vec<Vec<u8>> = (1..parts).map(|number| spread.at(part.mul_add(number as f64, reached))).collect();
+        // What follows the hashes is somebody else's.
+        let behind = spread.end();
+        cuts.extend((range.until.as_deref().is_none_or(|until| until > behind.as_slice())).then_some(behind));
+        cuts
+    }
+
+    /// Where to cut between directories that follow, by a delimited page of the deepest that has any.
+    fn cut_directories(&self, range: &Range, last: &[u8], wanted: usize) -> Result<Vec<Vec<u8>>> {
+        let mut found = Page::default();
+        let mut depth = range.prefix.len();
+        for _ in 0..DEEPEST {
+            // What is below the directory that the chain is in right now, at each depth from the top.
+            let Some(slash) = last.get(depth..).and_then(|rest| memchr::memchr(b'/', rest)) else { break };
+            let mut behind = last[..depth + slash].to_vec();
+            // The character after the slash: behind everything in that directory.
+            behind.push(b'0');
+            let start = Start::After(behind.clone());
+            let query = Query { prefix: last[..depth].to_vec(), start, delimited: true, limit: None };
+            page(self.client, &query, &behind, self.control, &mut found)?;
+            let names: Vec<&[u8]> = found
+                .prefixes
+                .iter()
+                .filter(|name| !range.is_beyond(name) && *name > last)
+                .map(|name| name.strip_suffix(b"/").unwrap_or(name))
+                .collect();
+            if !names.is_empty() {
+                let step = names.len().div_ceil(wanted.min(PAGES_PER_PART * 2)).max(1);
+                return Ok(names.into_iter().step_by(step).map(<[u8]>::to_vec).collect());
+            }
+            depth += slash + 1;
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// How many keys of a page lie in a directory of hashes, and where in it the first of them does.
+fn counted(found: &Page, spread: &Spread<'_>) -> Option<(usize, f64)> {
+    let inside = |index: &usize| found.keys.get(*index).starts_with(spread.directory);
+    let (mut low, mut high) = (0, found.keys.len());
+    // The last key is inside, and keys are in order.
+    while low < high {
+        let middle = low.midpoint(high);
+        if inside(&middle) { high = middle } else { low = middle + 1 }
+    }
+    let (_, from) = (low < found.keys.len()).then(|| spread::of(found.keys.get(low))).flatten()?;
+    Some((found.keys.len() - low, from))
+}
