@@ -35,11 +35,7 @@ pub(crate) struct Spill {
 impl Spill {
     /// Up to so many bytes stay in memory.
     pub(crate) const fn new(resident_limit: usize) -> Self {
-        Self {
-            resident_limit,
-            sizes: Mutex::new(Sizes { resident: 0, spilled: 0 }),
-            file: OnceLock::new(),
-        }
+        Self { resident_limit, sizes: Mutex::new(Sizes { resident: 0, spilled: 0 }), file: OnceLock::new() }
     }
 
     /// Keeps some bytes.

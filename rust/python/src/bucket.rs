@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use regsweep_core::store::bucket::{Options, Provider, Secret};
+use regsweep_core::store::bucket::{AzureKeys, GcsKeys, Options, Provider, Secret};
 
 /// Takes options out of a mapping, one by one, so that those which nobody has taken can be named.
 struct Source<'py>(Bound<'py, PyDict>);
@@ -44,6 +44,8 @@ pub(crate) fn options(mapping: &Bound<'_, PyDict>) -> PyResult<Options> {
     let source = Source(mapping.copy()?);
     let provider = match source.wanted("provider")?.as_str() {
         "s3" => s3(&source)?,
+        "gcs" => gcs(&source)?,
+        "azure" => azure(&source)?,
         other => return Err(PyValueError::new_err(format!("provider: {other:?} is none that regsweep knows"))),
     };
     let mut options = Options::new(provider, source.wanted("bucket")?);
@@ -63,4 +65,38 @@ fn s3(source: &Source<'_>) -> PyResult<Provider> {
     };
     let region = source.text("region")?.unwrap_or_else(|| "us-east-1".to_owned());
     Ok(Provider::S3 { region, keys, path_style: source.take("path_style")?.unwrap_or(false) })
+}
+
+fn gcs(source: &Source<'_>) -> PyResult<Provider> {
+    let anonymous: bool = source.take("anonymous")?.unwrap_or(false);
+    Ok(Provider::Gcs(match (source.secret("service_account_key")?, source.text("service_account_path")?) {
+        (Some(key), None) => GcsKeys::ServiceAccount(key),
+        (None, Some(path)) => GcsKeys::ServiceAccountFile(path),
+        (None, None) if anonymous => GcsKeys::Anonymous,
+        (None, None) => GcsKeys::Default,
+        (Some(_), Some(_)) => {
+            return Err(PyValueError::new_err("service_account_key and service_account_path are one too many"));
+        }
+    }))
+}
+
+fn azure(source: &Source<'_>) -> PyResult<Provider> {
+    let keys = match source.text("credentials")?.as_deref() {
+        Some("shared_key") => AzureKeys::SharedKey(Secret(source.wanted("access_key")?)),
+        Some("sas") => AzureKeys::Signature(Secret(source.wanted("sas_token")?)),
+        Some("client_secret") => AzureKeys::ClientSecret {
+            client_id: source.wanted("client_id")?,
+            tenant_id: source.wanted("tenant_id")?,
+            secret: Secret(source.wanted("client_secret")?),
+        },
+        Some("default") | None => AzureKeys::Default,
+        Some(other) => return Err(PyValueError::new_err(format!("credentials: {other:?} is no kind of them"))),
+    };
+    let leading_slash = match source.text("leading_slash")?.as_deref() {
+        Some("auto") | None => None,
+        Some("yes") => Some(true),
+        Some("no") => Some(false),
+        Some(other) => return Err(PyValueError::new_err(format!("leading_slash: {other:?} is not auto, yes or no"))),
+    };
+    Ok(Provider::Azure { account: source.wanted("account")?, keys, leading_slash })
 }

@@ -67,7 +67,7 @@ impl Store {
         options.max_requests_per_second = max_requests_per_second;
         let bucket = py.detach(|| Bucket::open(&options)).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let cache = cache_directory.map(|path| Directory::new(path, cache_bytes));
-        Ok(Self { store: Arc::new(AnyStore::Bucket(Cached::new(bucket, cache))) })
+        Ok(Self { store: Arc::new(AnyStore::Bucket(Box::new(Cached::new(bucket, cache)))) })
     }
 
     #[getter]
@@ -107,13 +107,16 @@ impl Store {
     #[pyo3(signature = (*, progress = None))]
     fn scan(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<Catalog> {
         let store = &self.store;
-        let catalog = convert(py, run(py, progress, |control| {
-            let catalog = scan(&**store, SystemTime::now(), control);
-            if let AnyStore::Bucket(store) = &**store {
-                store.cache().map(Directory::trim);
-            }
-            catalog
-        }))?;
+        let catalog = convert(
+            py,
+            run(py, progress, |control| {
+                let catalog = scan(&**store, SystemTime::now(), control);
+                if let AnyStore::Bucket(store) = &**store {
+                    store.cache().map(Directory::trim);
+                }
+                catalog
+            }),
+        )?;
         Ok(Catalog::new(Arc::clone(store), Arc::new(catalog)))
     }
 

@@ -135,7 +135,10 @@ mod tests {
     fn directories_of_blobs_are_known() {
         let key = blob_prefix(Algorithm::Sha512, 0xe3);
         assert_eq!(parse_blob_prefix(&key), Some((Algorithm::Sha512, 0xe3)));
-        assert_eq!(parse_blob_prefix(&Key::new(".regsweep/run/tree").join(key.as_bytes())), Some((Algorithm::Sha512, 0xe3)));
+        assert_eq!(
+            parse_blob_prefix(&Key::new(".regsweep/run/tree").join(key.as_bytes())),
+            Some((Algorithm::Sha512, 0xe3))
+        );
         for other in ["", "blobs", "blobs/sha256", "blobs/md5/e3", "blobs/sha256/e33", "layers/sha256/e3"] {
             assert_eq!(parse_blob_prefix(&Key::new(other)), None, "{other}");
         }

@@ -51,7 +51,11 @@ pub(super) fn read_tags(
     let unknown = match_histories(store, groups, &stats, &unknown, &mut links, control)?;
     let single = |&(number, index): &(usize, usize)| {
         let group = &groups[number];
-        Group { directory: group.directory.clone(), names: [group.names.get(index)].into_iter().collect(), leaf: group.leaf }
+        Group {
+            directory: group.directory.clone(),
+            names: [group.names.get(index)].into_iter().collect(),
+            leaf: group.leaf,
+        }
     };
     let rest: Vec<Group> = unknown.iter().map(single).collect();
     for ((number, index), link) in unknown.into_iter().zip(read_links(store, &rest, control)?.concat()) {
@@ -81,10 +85,8 @@ fn match_histories(
         let group = &groups[number];
         group.directory.join(group.names.get(index)).join(layout::HISTORY)
     };
-    let directories: Vec<Key> = tried
-        .iter()
-        .flat_map(|place| Algorithm::ALL.map(|algorithm| history(place).join(algorithm.name())))
-        .collect();
+    let directories: Vec<Key> =
+        tried.iter().flat_map(|place| Algorithm::ALL.map(|algorithm| history(place).join(algorithm.name()))).collect();
     let listed = collect(store, &directories, control, |index, entry, digests: &mut Vec<Digest>| {
         digests.extend(Digest::from_hex(Algorithm::ALL[index % Algorithm::ALL.len()], entry.name));
         Ok(())

@@ -16,7 +16,7 @@ pub enum AnyStore {
     /// On a filesystem.
     Fs(FsStore),
     /// In a bucket.
-    Bucket(Cached<Bucket>),
+    Bucket(Box<Cached<Bucket>>),
 }
 
 /// Calls the same of whatever store it is.

@@ -12,8 +12,11 @@
 //! listing tells size, time and often a checksum of every key, so that only contents are ever asked for one by one.
 //! What the listing does not show is asked for again, by another request: absence takes two witnesses here, too.
 
+mod azure;
 mod client;
 mod dialect;
+mod gcs;
+mod multipart;
 mod options;
 mod page;
 mod record;
@@ -24,21 +27,24 @@ mod throttle;
 mod walk;
 mod xml;
 
-use std::sync::{Arc, RwLock};
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::SystemTime;
 
 pub use client::{Patience, Requests};
-pub use options::{DEFAULT_JOBS, Options, Provider, Secret, Unusable};
+pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
 
 use super::{
     Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove,
     RemoveVisitor, RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
+use crate::layout::distribution as layout;
 use crate::parallel::{cores, for_each};
 use crate::progress::Control;
 use client::{Client, Purpose, Reading};
 use dialect::KeyOutcome;
+use options::LeadingSlash;
 use page::{Query, Start};
 use snapshot::{Cursor, Snapshot};
 use throttle::Throttle;
@@ -48,8 +54,10 @@ use throttle::Throttle;
 pub struct Bucket {
     url: String,
     client: Client,
-    /// What stands before every key: empty, or with a slash at its end.
-    root: Vec<u8>,
+    /// What stands before every key: empty, or with a slash at its end. Not set as long as it is not known.
+    root: OnceLock<Vec<u8>>,
+    /// What it may be.
+    spellings: [Vec<u8>; 2],
     jobs: usize,
     looked: RwLock<Option<Arc<Looked>>>,
 }
@@ -94,9 +102,36 @@ impl Bucket {
         let (http, dialect) = (options.http()?, options.dialect()?);
         drop(entered);
         let client = Client::new(runtime, http, dialect, throttle, options.patience);
-        let mut root = options.root.trim_matches('/').as_bytes().to_vec();
-        root.extend((!root.is_empty()).then_some(b'/'));
-        Ok(Self { url: options.url(), client, root, jobs, looked: RwLock::default() })
+        let root = match options.leading_slash() {
+            LeadingSlash::Unknown => OnceLock::new(),
+            slash => OnceLock::from(options.prefix(slash == LeadingSlash::Yes)),
+        };
+        let spellings = [false, true].map(|slash| options.prefix(slash));
+        Ok(Self { url: options.url(), client, root, spellings, jobs, looked: RwLock::default() })
+    }
+
+    /// Finds out whether names begin with a slash, as the registry's driver for Azure wrote them before 3.0.
+    fn settle(&self, control: &Control) -> Result<()> {
+        if self.root.get().is_some() {
+            return Ok(());
+        }
+        let mut found = page::Page::default();
+        let mut there = [false; 2];
+        for (there, spelling) in there.iter_mut().zip(&self.spellings) {
+            let prefix = [spelling, layout::TOP.as_bytes(), b"/"].concat();
+            let query = Query { prefix, start: Start::After(Vec::new()), delimited: false, limit: Some(1) };
+            walk::page(&self.client, &query, b"", control, &mut found)?;
+            *there = found.last().is_some();
+        }
+        if there == [true, true] {
+            let detail = "the container holds the registry of a 2.8, whose names begin with a slash, beside that of a 3.x: \
+                          say which of them is meant";
+            return Err(Error::new(Kind::Argument, "open", &Key::root(), detail));
+        }
+        let [plain, slashed] = &self.spellings;
+        // Where another thread was first it has found the same.
+        let _ = self.root.set(if there[1] { slashed.clone() } else { plain.clone() });
+        Ok(())
     }
 
     /// How an operator would name it.
@@ -130,7 +165,8 @@ impl Bucket {
 
     /// The key in the bucket.
     fn full(&self, key: &Key) -> Vec<u8> {
-        [&self.root, key.as_bytes()].concat()
+        let root = self.root.get().expect("every operation settles first");
+        [root, key.as_bytes()].concat()
     }
 
     /// What the keys below a directory begin with.
@@ -140,7 +176,13 @@ impl Bucket {
         prefix
     }
 
-    fn list_looked(&self, cursor: &mut Cursor<'_>, index: usize, directory: &Key, visit: &ListVisitor<'_>) -> Result<()> {
+    fn list_looked(
+        &self,
+        cursor: &mut Cursor<'_>,
+        index: usize,
+        directory: &Key,
+        visit: &ListVisitor<'_>,
+    ) -> Result<()> {
         let mut entries = Entries::default();
         let exists = cursor.children(&self.prefix(directory), |name, kind| {
             entries.push(name, kind);
@@ -225,44 +267,43 @@ impl Bucket {
         }
     }
 
-    /// Removes some keys by one request, and those again that the store had no time for.
+    /// Removes some keys, by one request if the store has time for all of them. What one answer has said about a key
+    /// holds, whatever becomes of the others; those are asked for again.
     fn remove_some(&self, keys: &[Vec<u8>], first: &Key, control: &Control) -> Result<Vec<KeyOutcome>> {
-        let mut outcomes: Vec<Option<KeyOutcome>> = keys.iter().map(|_| None).collect();
-        let mut open: Vec<usize> = (0..keys.len()).collect();
-        // What one answer has said about a key holds, whatever becomes of the others.
-        let mut tries = 0;
-        while !open.is_empty() {
-            tries += 1;
-            let some: Vec<Vec<u8>> = open.iter().map(|&index| keys[index].clone()).collect();
-            let found = self.client.send(
-                Purpose::Remove,
-                first,
-                control,
-                || self.client.dialect().remove(&some),
-                |answer| match self.client.dialect().read_removal(answer, &some) {
-                    Err(malformed) => Reading::Again(malformed.0.to_owned()),
-                    Ok(found) if found.iter().all(|one| matches!(one, KeyOutcome::Again(_))) => {
-                        Reading::Again("SlowDown: nothing of it was done".to_owned())
-                    }
-                    Ok(found) => Reading::Done(found),
-                },
-            )?;
+        let open: RefCell<Vec<usize>> = RefCell::new((0..keys.len()).collect());
+        let mut outcomes: Vec<KeyOutcome> = keys.iter().map(|_| KeyOutcome::Again(String::new())).collect();
+        let wanted = || open.borrow().iter().map(|&index| keys[index].clone()).collect::<Vec<_>>();
+        let dialect = self.client.dialect();
+        let tries = Cell::new(0);
+        let make = || {
+            tries.set(tries.get() + 1);
+            dialect.remove(wanted())
+        };
+        let ended = self.client.send(Purpose::Remove, first, control, make, |answer| {
+            let found = match dialect.read_removal(answer, &wanted()) {
+                Ok(found) => found,
+                Err(malformed) => return Reading::Again(malformed.0.to_owned()),
+            };
             let mut left = Vec::new();
-            for (index, outcome) in open.into_iter().zip(found) {
-                if matches!(outcome, KeyOutcome::Again(_)) && tries < REMOVAL_TRIES {
-                    left.push(index);
-                } else {
-                    outcomes[index] = Some(outcome);
-                }
+            for (index, outcome) in open.take().into_iter().zip(found) {
+                left.extend(matches!(outcome, KeyOutcome::Again(_)).then_some(index));
+                outcomes[index] = outcome;
             }
-            open = left;
+            let reason = left.first().map(|&index| format!("{:?}", outcomes[index]));
+            *open.borrow_mut() = left;
+            reason.map_or(Reading::Done(()), Reading::Busy)
+        });
+        match ended {
+            // Those that remain have their own reason, unless no answer was ever about them.
+            Err(error) if error.kind() == Kind::Cancelled || outcomes.iter().any(is_unsaid) => Err(error),
+            _ => Ok(outcomes),
         }
-        Ok(outcomes.into_iter().flatten().collect())
     }
 }
 
-/// How often keys are asked for again of which the store says that it had no time.
-const REMOVAL_TRIES: usize = 20;
+fn is_unsaid(outcome: &KeyOutcome) -> bool {
+    matches!(outcome, KeyOutcome::Again(reason) if reason.is_empty())
+}
 
 /// Not a bucket that is missing: that is no absence of a key.
 fn is_missing_key(code: &str) -> bool {
@@ -287,6 +328,7 @@ fn files(groups: &[Group]) -> Vec<(usize, usize)> {
 
 impl List for Bucket {
     fn survey(&self, directories: &[Key], control: &Control) -> Result<()> {
+        self.settle(control)?;
         self.forget();
         let prefixes: Vec<Vec<u8>> = directories.iter().map(|directory| self.prefix(directory)).collect();
         let snapshot = walk::walk(&self.client, &prefixes, self.jobs, control)?;
@@ -304,6 +346,7 @@ impl List for Bucket {
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
         let looked = self.looked();
         let seen = |key: &Key| looked.as_ref().filter(|looked| looked.covers(key) || looked.is_below(key));
         // What was seen takes no waiting; what was not does.
@@ -315,6 +358,7 @@ impl List for Bucket {
     }
 
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
         let looked = self.looked();
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
         for (number, group) in groups.iter().enumerate() {
@@ -340,15 +384,15 @@ impl List for Bucket {
 
     /// A bucket's directory has the time of what was written last of all that is in it.
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
         for_each(self.jobs, directories.len(), control, |index, (): &mut ()| {
             let prefix = self.prefix(&directories[index]);
             let looked = self.looked().filter(|looked| looked.covers(&directories[index]));
-            let looked = match looked {
-                Some(looked) => looked,
-                None => {
-                    let snapshot = walk::walk(&self.client, std::slice::from_ref(&prefix), 1, control)?;
-                    Arc::new(Looked { directories: Vec::new(), snapshot })
-                }
+            let looked = if let Some(looked) = looked {
+                looked
+            } else {
+                let snapshot = walk::walk(&self.client, std::slice::from_ref(&prefix), 1, control)?;
+                Arc::new(Looked { directories: Vec::new(), snapshot })
             };
             let mut cursor = looked.snapshot.cursor();
             cursor.seek(&prefix)?;
@@ -364,6 +408,7 @@ impl List for Bucket {
 
 impl Read for Bucket {
     fn read(&self, groups: &[Group], limit: usize, control: &Control, visit: &ReadVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
         let looked = self.looked();
         let files = files(groups);
         for_each(self.jobs, files.len(), control, |item, (): &mut ()| {
@@ -390,6 +435,7 @@ impl Read for Bucket {
 impl Remove for Bucket {
     /// The directory that held a file is gone with the last of its files, whether wanted or not.
     fn remove(&self, groups: &[Group], _holder: Holder, control: &Control, visit: &RemoveVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
         self.forget();
         let files = files(groups);
         let size = self.client.dialect().removal_size();

@@ -101,7 +101,10 @@ impl<S: List + Read> Cached<S> {
             *answered[number].lock().expect("no thread panics while it notes an answer") = kept;
             Ok(())
         })?;
-        Ok(answered.into_iter().map(|one| one.into_inner().expect("no thread panics while it notes an answer")).collect())
+        Ok(answered
+            .into_iter()
+            .map(|one| one.into_inner().expect("no thread panics while it notes an answer"))
+            .collect())
     }
 }
 

@@ -77,6 +77,8 @@ pub(super) enum Reading<T> {
     Done(T),
     /// It is not what it should be, and may be the next time.
     Again(String),
+    /// The store says, in whatever words, that it has too much to do.
+    Busy(String),
     /// It is an error that is none of the passing ones.
     Refused,
 }
@@ -188,6 +190,7 @@ impl Client {
                     return Ok(done);
                 }
                 Reading::Refused => self.dialect.explain(&answer.body),
+                Reading::Busy(reason) => ("SlowDown".to_owned(), reason),
                 Reading::Again(reason) => {
                     // S3 says "200" before it knows, and then what went wrong.
                     let (code, message) = self.dialect.explain(&answer.body);
@@ -211,7 +214,7 @@ impl Client {
                 leave.end(Ended::Well);
                 match read(&answer) {
                     Reading::Done(done) => Ok(done),
-                    Reading::Again(_) | Reading::Refused => Err(Trouble::Final(error)),
+                    Reading::Again(_) | Reading::Busy(_) | Reading::Refused => Err(Trouble::Final(error)),
                 }
             }
         }
@@ -272,11 +275,23 @@ enum Verdict {
 /// What a status and an error's code are a sign of. All three services' codes, for none means two things.
 fn judge(status: StatusCode, code: &str) -> Verdict {
     match code {
-        "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "ServerBusy" | "TooManyRequests" | "Throttling"
-        | "ThrottlingException" | "RequestLimitExceeded" | "BandwidthLimitExceeded" | "rateLimitExceeded"
+        "SlowDown"
+        | "SlowDownRead"
+        | "SlowDownWrite"
+        | "ServerBusy"
+        | "TooManyRequests"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "rateLimitExceeded"
         | "userRateLimitExceeded" => return Verdict::Throttled,
-        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestTimeTooSkewed"
-        | "InvalidAuthenticationInfo" | "authError" => return Verdict::Expired,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "TokenRefreshRequired"
+        | "RequestTimeTooSkewed"
+        | "InvalidAuthenticationInfo"
+        | "authError" => return Verdict::Expired,
         "InternalError" | "RequestTimeout" | "OperationTimedOut" | "backendError" | "internalError" => {
             return Verdict::Passing;
         }

@@ -51,14 +51,14 @@ pub(super) trait Dialect: fmt::Debug + Send + Sync {
     /// Asks for a page of a listing.
     fn list<'a>(&'a self, query: &'a Query) -> Signed<'a>;
 
-    /// Reads a page.
-    fn read_page(&self, body: &[u8], page: &mut Page) -> Result<(), Malformed>;
+    /// Reads the page that a query asked for.
+    fn read_page(&self, query: &Query, body: &[u8], page: &mut Page) -> Result<(), Malformed>;
 
     /// Asks for an object, or some bytes of it.
     fn get<'a>(&'a self, key: &'a [u8], range: Option<Range<u64>>) -> Signed<'a>;
 
     /// Asks for the removal of some keys, no more than [`Dialect::removal_size`].
-    fn remove<'a>(&'a self, keys: &'a [Vec<u8>]) -> Signed<'a>;
+    fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_>;
 
     /// Reads what became of each key.
     fn read_removal(&self, answer: &Answer, keys: &[Vec<u8>]) -> Result<Vec<KeyOutcome>, Malformed>;

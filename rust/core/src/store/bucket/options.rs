@@ -6,10 +6,14 @@ use std::time::Duration;
 use http::HeaderValue;
 use object_store::ClientOptions;
 use object_store::aws::AmazonS3Builder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
+use object_store::gcp::GoogleCloudStorageBuilder;
 
+use super::azure::Azure;
 use super::client::Patience;
 use super::dialect::Dialect;
+use super::gcs::Gcs;
 use super::s3::S3;
 
 /// What is wrong with a description of a bucket, in words for the operator.
@@ -46,6 +50,58 @@ pub enum Provider {
         /// Whether the bucket is the first part of the path and not of the host's name.
         path_style: bool,
     },
+    /// Google Cloud Storage.
+    Gcs(GcsKeys),
+    /// Azure Blob Storage.
+    Azure {
+        /// The storage account.
+        account: String,
+        /// Who is asking.
+        keys: AzureKeys,
+        /// Whether names begin with a slash, as 2.8 writes them; nothing for what is found in the container.
+        leading_slash: Option<bool>,
+    },
+}
+
+/// How to get into Google Cloud Storage.
+#[derive(Clone, Debug)]
+pub enum GcsKeys {
+    /// By a service account's key, as JSON.
+    ServiceAccount(Secret),
+    /// By a file that holds one.
+    ServiceAccountFile(String),
+    /// As the machine does: application default credentials, or its metadata server.
+    Default,
+    /// Without any, as emulators want it.
+    Anonymous,
+}
+
+/// How to get into Azure.
+#[derive(Clone, Debug)]
+pub enum AzureKeys {
+    /// By the account's key.
+    SharedKey(Secret),
+    /// By a shared access signature: the query of a URL.
+    Signature(Secret),
+    /// As an application.
+    ClientSecret {
+        /// Its identity.
+        client_id: String,
+        /// Where it is known.
+        tenant_id: String,
+        /// Its secret.
+        secret: Secret,
+    },
+    /// As the machine does: workload identity, managed identity, the environment.
+    Default,
+}
+
+/// Whether names begin with a slash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeadingSlash {
+    No,
+    Yes,
+    Unknown,
 }
 
 /// A bucket and how it is to be used.
@@ -99,10 +155,29 @@ impl Options {
     pub fn url(&self) -> String {
         let scheme = match &self.provider {
             Provider::S3 { .. } => "s3",
+            Provider::Gcs(_) => "gs",
+            Provider::Azure { .. } => "az",
         };
         let root = self.root.trim_matches('/');
         let slash = if root.is_empty() { "" } else { "/" };
         format!("{scheme}://{}{slash}{root}", self.bucket)
+    }
+
+    pub(super) const fn leading_slash(&self) -> LeadingSlash {
+        match &self.provider {
+            Provider::Azure { leading_slash: None, .. } => LeadingSlash::Unknown,
+            Provider::Azure { leading_slash: Some(true), .. } => LeadingSlash::Yes,
+            _ => LeadingSlash::No,
+        }
+    }
+
+    /// What stands before every key.
+    pub(super) fn prefix(&self, leading_slash: bool) -> Vec<u8> {
+        let root = self.root.trim_matches('/');
+        let mut prefix = if leading_slash { b"/".to_vec() } else { Vec::new() };
+        prefix.extend_from_slice(root.as_bytes());
+        prefix.extend((!root.is_empty()).then_some(b'/'));
+        prefix
     }
 
     fn client_options(&self) -> Result<ClientOptions, Unusable> {
@@ -131,8 +206,7 @@ impl Options {
                 let builder = match keys {
                     None => AmazonS3Builder::from_env(),
                     Some((id, secret, token)) => {
-                        let builder =
-                            AmazonS3Builder::new().with_access_key_id(id).with_secret_access_key(&secret.0);
+                        let builder = AmazonS3Builder::new().with_access_key_id(id).with_secret_access_key(&secret.0);
                         match token {
                             None => builder,
                             Some(token) => builder.with_token(&token.0),
@@ -144,20 +218,69 @@ impl Options {
                 let base = self.s3_base(region, *path_style)?;
                 Ok(Box::new(S3::new(base, region.clone(), built.credentials().clone())))
             }
+            Provider::Gcs(keys) => self.gcs(keys),
+            Provider::Azure { account, keys, .. } => self.azure(account, keys),
         }
+    }
+
+    fn gcs(&self, keys: &GcsKeys) -> Result<Box<dyn Dialect>, Unusable> {
+        let endpoint = self.checked_endpoint(|| "https://storage.googleapis.com".to_owned())?;
+        let builder = match keys {
+            GcsKeys::Anonymous => None,
+            GcsKeys::ServiceAccount(key) => Some(GoogleCloudStorageBuilder::new().with_service_account_key(&key.0)),
+            GcsKeys::ServiceAccountFile(path) => Some(GoogleCloudStorageBuilder::new().with_service_account_path(path)),
+            GcsKeys::Default => Some(GoogleCloudStorageBuilder::from_env()),
+        };
+        let credentials = match builder {
+            None => None,
+            Some(builder) => {
+                let builder = builder.with_bucket_name(&self.bucket).with_client_options(self.client_options()?);
+                Some(builder.build().map_err(unusable)?.credentials().clone())
+            }
+        };
+        Ok(Box::new(Gcs::new(endpoint, self.bucket.clone(), credentials)))
+    }
+
+    fn azure(&self, account: &str, keys: &AzureKeys) -> Result<Box<dyn Dialect>, Unusable> {
+        let endpoint = self.checked_endpoint(|| format!("https://{account}.blob.core.windows.net"))?;
+        let builder = match keys {
+            AzureKeys::SharedKey(key) => MicrosoftAzureBuilder::new().with_access_key(&key.0),
+            AzureKeys::Signature(signature) => {
+                MicrosoftAzureBuilder::new().with_config(AzureConfigKey::SasKey, &signature.0)
+            }
+            AzureKeys::ClientSecret { client_id, tenant_id, secret } => {
+                MicrosoftAzureBuilder::new().with_client_secret_authorization(client_id, &secret.0, tenant_id)
+            }
+            AzureKeys::Default => MicrosoftAzureBuilder::from_env(),
+        };
+        let builder = builder.with_account(account).with_container_name(&self.bucket);
+        let built = builder.with_client_options(self.client_options()?).build().map_err(unusable)?;
+        let base = format!("{endpoint}/{}", self.bucket);
+        Ok(Box::new(Azure::new(base, account.to_owned(), built.credentials().clone())))
+    }
+
+    /// The URL of the service, without a slash at its end.
+    fn checked_endpoint(&self, own: impl FnOnce() -> String) -> Result<String, Unusable> {
+        let endpoint = self.endpoint.clone().unwrap_or_else(own);
+        let endpoint = endpoint.trim_end_matches('/');
+        let is_url = endpoint
+            .split_once("://")
+            .is_some_and(|(scheme, host)| matches!(scheme, "http" | "https") && !host.is_empty());
+        if is_url && endpoint.parse::<http::Uri>().is_ok() {
+            return Ok(endpoint.to_owned());
+        }
+        Err(Unusable(format!("{endpoint} is no URL of a service: it begins with http:// or https://")))
     }
 
     fn s3_base(&self, region: &str, path_style: bool) -> Result<String, Unusable> {
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let own = || format!("https://s3.{region}.{domain}");
-        let endpoint = self.endpoint.clone().unwrap_or_else(own);
-        let endpoint = endpoint.trim_end_matches('/');
-        let (scheme, host) = endpoint
-            .split_once("://")
-            .filter(|(scheme, host)| matches!(*scheme, "http" | "https") && !host.is_empty())
-            .ok_or_else(|| Unusable(format!("{endpoint} is no URL of a service: it begins with http:// or https://")))?;
-        let base =
-            if path_style { format!("{endpoint}/{}", self.bucket) } else { format!("{scheme}://{}.{host}", self.bucket) };
+        let endpoint = self.checked_endpoint(|| format!("https://s3.{region}.{domain}"))?;
+        let (scheme, host) = endpoint.split_once("://").expect("it was checked");
+        let base = if path_style {
+            format!("{endpoint}/{}", self.bucket)
+        } else {
+            format!("{scheme}://{}.{host}", self.bucket)
+        };
         match base.parse::<http::Uri>() {
             Ok(_) => Ok(base),
             Err(error) => Err(Unusable(format!("{base} is no URL: {error}"))),

@@ -85,7 +85,7 @@ impl Page {
     }
 }
 
-/// The checksum that an ETag is, where it looks like one: of an object that was not uploaded in parts.
+/// The checksum that an `ETag` is, where it looks like one: of an object that was not uploaded in parts.
 pub(super) fn md5_of_etag(etag: &[u8]) -> Option<[u8; 16]> {
     let hex = etag.strip_prefix(b"\"").and_then(|etag| etag.strip_suffix(b"\"")).unwrap_or(etag);
     let mut md5 = [0; 16];
@@ -101,7 +101,9 @@ mod tests {
     fn page(keys: &[&str]) -> Page {
         let mut page = Page::default();
         let stat = Stat { size_bytes: 0, modified: SystemTime::UNIX_EPOCH, md5: None };
-        keys.iter().for_each(|key| page.push(key.as_bytes(), stat));
+        for key in keys {
+            page.push(key.as_bytes(), stat);
+        }
         page
     }
 
@@ -121,7 +123,13 @@ mod tests {
     fn only_a_checksum_counts_as_one() {
         let md5 = "\"d41d8cd98f00b204e9800998ecf8427e\"";
         assert_eq!(md5_of_etag(md5.as_bytes()).map(|md5| md5[0]), Some(0xd4));
-        for other in ["", "\"\"", "\"d41d8cd98f00b204e9800998ecf8427e-2\"", "0x8D4BCC2E4835CD0", "\"zz1d8cd98f00b204e9800998ecf8427e\""] {
+        for other in [
+            "",
+            "\"\"",
+            "\"d41d8cd98f00b204e9800998ecf8427e-2\"",
+            "0x8D4BCC2E4835CD0",
+            "\"zz1d8cd98f00b204e9800998ecf8427e\"",
+        ] {
             assert_eq!(md5_of_etag(other.as_bytes()), None, "{other}");
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! All numbers are LEB128. A blob's key and what is known of it take some 45 bytes instead of 250.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use crate::store::Stat;
@@ -16,11 +17,14 @@ const SHORTEST_HEX: usize = 16;
 const LARGEST_WITH_MD5: u64 = 256;
 
 fn push_number(mut number: u64, to: &mut Vec<u8>) {
-    while number >= 0x80 {
-        to.push(number as u8 | 0x80);
+    loop {
+        let low = u8::try_from(number & 0x7f).expect("seven bits");
         number >>= 7;
+        if number == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
     }
-    to.push(number as u8);
 }
 
 /// Reads what was packed, in order. What it reads was written by this module, so that it panics where it is cut short.
@@ -59,17 +63,17 @@ const fn is_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// The first long run of lower-case hex digits, an even number of them: start and end; the end of all where there is none.
-fn long_hex(bytes: &[u8]) -> (usize, usize) {
+/// The first long run of lower-case hex digits, an even number of them; nothing at the end where there is none.
+fn long_hex(bytes: &[u8]) -> Range<usize> {
     let mut start = 0;
     while start + SHORTEST_HEX <= bytes.len() {
         let run = bytes[start..].iter().take_while(|&&byte| is_hex(byte)).count();
         if run >= SHORTEST_HEX {
-            return (start, start + (run & !1));
+            return start..start + (run & !1);
         }
         start += run + 1;
     }
-    (bytes.len(), bytes.len())
+    bytes.len()..bytes.len()
 }
 
 /// The time in whole milliseconds since 1970, which is as exactly as any store's listing tells it.
@@ -85,17 +89,17 @@ pub(super) fn push(previous: &[u8], key: &[u8], stat: &Stat, to: &mut Vec<u8>) {
     push_number(shared as u64, to);
     push_number(rest.len() as u64, to);
     while !rest.is_empty() {
-        let (start, end) = long_hex(rest);
-        push_number(start as u64, to);
-        to.extend_from_slice(&rest[..start]);
-        if start == rest.len() {
+        let run = long_hex(rest);
+        push_number(run.start as u64, to);
+        to.extend_from_slice(&rest[..run.start]);
+        if run.is_empty() {
             break;
         }
-        push_number((end - start) as u64, to);
+        push_number(run.len() as u64, to);
         let packed = to.len();
-        to.resize(packed + (end - start) / 2, 0);
-        faster_hex::hex_decode(&rest[start..end], &mut to[packed..]).expect("an even number of hex digits");
-        rest = &rest[end..];
+        to.resize(packed + run.len() / 2, 0);
+        faster_hex::hex_decode(&rest[run.clone()], &mut to[packed..]).expect("an even number of hex digits");
+        rest = &rest[run.end..];
     }
     push_number(stat.size_bytes, to);
     let md5 = stat.md5.filter(|_| stat.size_bytes <= LARGEST_WITH_MD5);

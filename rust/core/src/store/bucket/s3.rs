@@ -1,4 +1,4 @@
-//! Amazon S3 and what speaks its language: ListObjectsV2, GetObject, DeleteObjects, signed by AWS's version 4.
+//! Amazon S3 and what speaks its language: `ListObjectsV2`, `GetObject`, `DeleteObjects`, signed by AWS's version 4.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -33,7 +33,7 @@ impl S3 {
         Self { base, region, credentials }
     }
 
-    fn sign<'a>(&'a self, mut request: HttpRequest) -> Signed<'a> {
+    fn sign(&self, mut request: HttpRequest) -> Signed<'_> {
         Box::pin(async move {
             let credential = self.credentials.get_credential().await?;
             AwsAuthorizer::new(&credential, "s3", &self.region).try_authorize(&mut request, None)?;
@@ -70,7 +70,7 @@ impl Dialect for S3 {
         self.sign(request(Method::GET, &format!("{}/{}", self.base, encode_query(&pairs)), Vec::new()))
     }
 
-    fn read_page(&self, body: &[u8], page: &mut Page) -> Result<(), Malformed> {
+    fn read_page(&self, _query: &Query, body: &[u8], page: &mut Page) -> Result<(), Malformed> {
         let mut object = Object::default();
         let mut is_list = false;
         let mut in_prefixes = false;
@@ -107,11 +107,11 @@ impl Dialect for S3 {
         self.sign(request)
     }
 
-    fn remove<'a>(&'a self, keys: &'a [Vec<u8>]) -> Signed<'a> {
+    fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {
         let mut body = b"<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">".to_vec();
         for key in keys {
             body.extend_from_slice(b"<Object><Key>");
-            xml::escape(key, &mut body);
+            xml::escape(&key, &mut body);
             body.extend_from_slice(b"</Key></Object>");
         }
         body.extend_from_slice(b"</Delete>");
@@ -209,15 +209,16 @@ mod tests {
             <ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>5</Size></Contents>\
             <CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>\
             <NextContinuationToken>1/x=</NextContinuationToken><Prefix></Prefix></ListBucketResult>";
+        let query = Query { prefix: Vec::new(), start: Start::After(Vec::new()), delimited: false, limit: None };
         let mut page = Page::default();
-        s3().read_page(body.as_bytes(), &mut page).unwrap();
+        s3().read_page(&query, body.as_bytes(), &mut page).unwrap();
         assert_eq!((page.keys.get(0), page.prefixes.get(0)), (&b"a&b"[..], &b"c/"[..]));
         assert_eq!((page.truncated, page.token.as_deref(), page.announced), (true, Some("1/x="), Some(2)));
         assert_eq!((page.stats[0].size_bytes, page.stats[0].md5.is_some()), (5, true));
-        assert!(s3().read_page(&body.as_bytes()[..body.len() - 1], &mut Page::default()).is_err());
-        assert!(s3().read_page(b"<Error><Code>SlowDown</Code></Error>", &mut Page::default()).is_err());
+        assert!(s3().read_page(&query, &body.as_bytes()[..body.len() - 1], &mut Page::default()).is_err());
+        assert!(s3().read_page(&query, b"<Error><Code>SlowDown</Code></Error>", &mut Page::default()).is_err());
         let untimed = body.replace("LastModified", "Modified");
-        assert!(s3().read_page(untimed.as_bytes(), &mut Page::default()).is_err());
+        assert!(s3().read_page(&query, untimed.as_bytes(), &mut Page::default()).is_err());
     }
 
     #[test]

@@ -234,7 +234,11 @@ mod tests {
 
     fn stat(number: u64) -> Stat {
         let modified = SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000 + number);
-        Stat { size_bytes: number, modified, md5: (number % 3 == 0).then_some([7; 16]).filter(|_| number <= 256) }
+        Stat {
+            size_bytes: number,
+            modified,
+            md5: number.is_multiple_of(3).then_some([7; 16]).filter(|_| number <= 256),
+        }
     }
 
     fn registry(count: u64) -> BTreeMap<Vec<u8>, Stat> {
@@ -259,7 +263,9 @@ mod tests {
             .chunks(keys.len().div_ceil(run_count))
             .map(|some| {
                 let mut run = Run::new(&spill);
-                some.iter().for_each(|(key, stat)| run.push(key, stat));
+                for (key, stat) in some {
+                    run.push(key, stat);
+                }
                 run
             })
             .collect();
@@ -302,7 +308,9 @@ mod tests {
         let all = registry(2000);
         let snapshot = snapshot(&all, 5);
         let mut cursor = snapshot.cursor();
-        for prefix in ["", "v2/", "v2/blobs/", "v2/blobs/sha256/", "v2/repositories/", "v2/repositories/r7/_layers/sha256/"] {
+        for prefix in
+            ["", "v2/", "v2/blobs/", "v2/blobs/sha256/", "v2/repositories/", "v2/repositories/r7/_layers/sha256/"]
+        {
             let mut found = Vec::new();
             let exists = cursor.children(prefix.as_bytes(), |name, kind| {
                 found.push((String::from_utf8(name.to_vec()).unwrap(), kind));

@@ -42,7 +42,12 @@ fn place(hash: &[u8]) -> f64 {
 
 impl Spread<'_> {
     /// The text that divides the keys of the directory at a place from 0 to 1.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "48 bits fit")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "48 bits fit"
+    )]
     pub(super) fn at(&self, place: f64) -> Vec<u8> {
         let number = (place.clamp(0.0, 1.0) * (1_u64 << (4 * DIGITS)) as f64) as u64;
         let digits = format!("{:0DIGITS$x}", number.min((1 << (4 * DIGITS)) - 1));

@@ -70,7 +70,8 @@ struct Walk<'a> {
 /// The first failure of a request, or a listing that cannot be trusted.
 pub(super) fn walk(client: &Client, prefixes: &[Vec<u8>], jobs: usize, control: &Control) -> Result<Snapshot> {
     let spill = snapshot::spill();
-    let waiting = prefixes.iter().map(|prefix| Range { prefix: prefix.clone(), after: Vec::new(), until: None }).collect();
+    let waiting =
+        prefixes.iter().map(|prefix| Range { prefix: prefix.clone(), after: Vec::new(), until: None }).collect();
     let state = Mutex::new(State { waiting, ..State::default() });
     let walk = Walk { client, jobs, control, spill: Arc::clone(&spill), state, changed: Condvar::new() };
     thread::scope(|scope| {
@@ -87,19 +88,25 @@ pub(super) fn walk(client: &Client, prefixes: &[Vec<u8>], jobs: usize, control: 
 /// Asks for one page and checks it.
 pub(super) fn page(client: &Client, query: &Query, after: &[u8], control: &Control, page: &mut Page) -> Result<()> {
     let key = Key::new(query.prefix.strip_suffix(b"/").unwrap_or(&query.prefix));
-    client.send(Purpose::List, &key, control, || client.dialect().list(query), |answer| {
-        page.clear();
-        if !answer.status.is_success() {
-            return Reading::Refused;
-        }
-        match client.dialect().read_page(&answer.body, page) {
-            Err(malformed) => Reading::Again(malformed.0.to_owned()),
-            Ok(()) => page.fault(query, after).map_or(Reading::Done(()), |fault| Reading::Again(fault.to_owned())),
-        }
-    })
+    client.send(
+        Purpose::List,
+        &key,
+        control,
+        || client.dialect().list(query),
+        |answer| {
+            page.clear();
+            if !answer.status.is_success() {
+                return Reading::Refused;
+            }
+            match client.dialect().read_page(query, &answer.body, page) {
+                Err(malformed) => Reading::Again(malformed.0.to_owned()),
+                Ok(()) => page.fault(query, after).map_or(Reading::Done(()), |fault| Reading::Again(fault.to_owned())),
+            }
+        },
+    )
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no thread panics while it holds the state")
     }
@@ -229,7 +236,12 @@ impl<'a> Walk<'a> {
         }
         let end = range.until.as_deref().and_then(spread::of).filter(|(other, _)| *other == spread);
         let end = end.map_or(1.0, |(_, place)| place);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an estimate")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an estimate"
+        )]
         let pages = ((end - reached) / covered * count as f64 / self.client.dialect().page_size() as f64) as usize;
         let parts = (pages / PAGES_PER_PART).min(wanted + 1);
         if parts < 2 {

@@ -25,9 +25,10 @@ pub(super) fn read(body: &[u8], mut visit: impl FnMut(Element<'_>) -> Result<(),
                 depth += 1;
                 text.clear();
                 // Azure: a name that XML cannot hold.
-                encoded = start.attributes().flatten().any(|attribute| {
-                    attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true"
-                });
+                encoded = start
+                    .attributes()
+                    .flatten()
+                    .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
                 visit(Element::Opens(start.local_name().as_ref()))?;
             }
             Event::Empty(empty) => {
@@ -119,7 +120,8 @@ mod tests {
 
     #[test]
     fn text_comes_with_its_element() {
-        let found = texts("<?xml version='1.0'?>\n<L xmlns='x'><K>a&amp;b&#x41;<![CDATA[<]]></K><E/><T>&quot;q&quot;</T></L>");
+        let found =
+            texts("<?xml version='1.0'?>\n<L xmlns='x'><K>a&amp;b&#x41;<![CDATA[<]]></K><E/><T>&quot;q&quot;</T></L>");
         let expected = [("K", "a&bA<"), ("E", ""), ("T", "\"q\""), ("L", "")];
         assert_eq!(found.unwrap(), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }

@@ -65,7 +65,7 @@ impl Directory {
         // No more than one byte more than there should be, whatever was put there.
         let read = (&file).take(size_bytes + 1).read_to_end(buffer).is_ok();
         if !read || buffer.len() as u64 != size_bytes || Digest::of(digest.algorithm(), buffer) != *digest {
-            let _ = fs::remove_file(&path);
+            discard(&path);
             return false;
         }
         let now = SystemTime::now();
@@ -84,23 +84,9 @@ impl Directory {
         }
         let path = self.file(digest);
         let Some(parent) = path.parent() else { return };
-        if self.write_whole(parent, &path, content).is_ok() {
+        if write_whole(parent, &path, content).is_ok() {
             self.written_bytes.fetch_add(content.len() as u64, Ordering::Relaxed);
         }
-    }
-
-    fn write_whole(&self, parent: &Path, path: &Path, content: &[u8]) -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix("").suffix(TEMPORARY);
-        let mut file = match builder.tempfile_in(parent) {
-            Ok(file) => file,
-            Err(_) => {
-                fs::create_dir_all(parent)?;
-                builder.tempfile_in(parent)?
-            }
-        };
-        file.write_all(content)?;
-        file.persist(path).map(drop).map_err(|error| error.error)
     }
 
     /// Removes what was not used for longest, where there is more than is to be kept and this run has added to it.
@@ -122,7 +108,7 @@ impl Directory {
                         total += metadata.len();
                         found.push((used, metadata.len(), entry.path()));
                     } else if now.duration_since(used).is_ok_and(|age| age > LITTER_AFTER) {
-                        let _ = fs::remove_file(entry.path());
+                        discard(&entry.path());
                     }
                 }
             }
@@ -130,17 +116,40 @@ impl Directory {
         if total <= self.limit_bytes {
             return;
         }
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "about")]
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "about"
+        )]
         let kept = (self.limit_bytes as f64 * KEPT_SHARE) as u64;
         found.sort_unstable();
         for (_, size_bytes, path) in found {
             if total <= kept {
                 return;
             }
-            let _ = fs::remove_file(path);
+            discard(&path);
             total -= size_bytes;
         }
     }
+}
+
+/// Writes a file that is there whole or not at all, and the directory where it is missing.
+fn write_whole(parent: &Path, path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("").suffix(TEMPORARY);
+    let mut file = builder.tempfile_in(parent).or_else(|_| {
+        fs::create_dir_all(parent)?;
+        builder.tempfile_in(parent)
+    })?;
+    file.write_all(content)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Removes a file of the cache; where it cannot, the file stays until the next time.
+fn discard(path: &Path) {
+    #[allow(clippy::disallowed_methods, reason = "a copy on this machine, and nothing of a registry")]
+    let _ = fs::remove_file(path);
 }
 
 fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {

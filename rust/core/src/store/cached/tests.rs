@@ -123,12 +123,7 @@ fn the_least_recently_used_goes_first_and_litter_with_it() {
     }
     let litter = cache.file(&digest(&contents[0])).with_file_name("x.tmp");
     std::fs::write(&litter, "").unwrap();
-    std::fs::File::options()
-        .append(true)
-        .open(&litter)
-        .unwrap()
-        .set_modified(now - LITTER_AFTER_TEST)
-        .unwrap();
+    std::fs::File::options().append(true).open(&litter).unwrap().set_modified(now - LITTER_AFTER_TEST).unwrap();
     cache.trim();
     let left: Vec<bool> = contents.iter().map(|text| cache.file(&digest(text)).exists()).collect();
     let expected: Vec<bool> = (0..10).map(|age| age < 7).collect();
