@@ -130,6 +130,17 @@ class Store:
     @property
     def requests(self) -> dict[str, int] | None:
         """What was asked of a bucket so far, by kind; ``None`` on a filesystem."""
+    def read_object(self, key: str) -> tuple[bytes, str] | None:
+        """An object of a bucket and its version; ``None`` where there is none."""
+    def write_object(
+        self, key: str, content: bytes, *, if_absent: bool = False, if_version: str | None = None
+    ) -> str | None:
+        """Writes an object into a bucket and gives its version; ``None`` where the condition does not hold.
+
+        That may also be because an answer was lost, and the object is there already as it was to be.
+        """
+    def list_directory(self, key: str) -> list[tuple[str, bool]]:
+        """The names in a directory, and whether each is a directory itself."""
     def scan(self, *, progress: Callable[[Progress], None] | None = None) -> Catalog:
         """Lists repositories, reads tags and every distinct manifest once."""
     def quarantines(self, *, progress: Callable[[Progress], None] | None = None) -> list[str]:

@@ -11,8 +11,8 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crate::catalog::{Tag, Target};
@@ -120,7 +120,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
     fn remove_all(&mut self, marks: &mut Marks) -> Result<()> {
         let histories = self.find_histories(marks)?;
         self.set_tags_aside(marks)?;
-        self.remove_histories(marks, &histories)?;
+        self.remove_histories(marks, histories)?;
         self.remove_revisions(marks)?;
         marks.keep_reachable(self.stuck.iter().map(|&(_, id)| id))?;
         self.remove_layer_links(marks)?;
@@ -128,30 +128,48 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         self.remove_blobs(marks)
     }
 
-    /// Removes groups, handing what happened to each file to `visit`, some groups after the other.
-    fn remove_groups(
+    /// Removes groups, handing what happened to each file to `visit` with what its group came with: its index there and
+    /// the outcome. One portion after the other, each but the last of [`PORTION`] files.
+    fn remove_groups<T: Send + Sync>(
         &mut self,
-        groups: &[Group],
+        groups: impl IntoIterator<Item = (Group, T)>,
         holder: Holder,
-        size: impl Fn(usize, usize) -> u64 + Sync,
-        mut visit: impl FnMut(&mut Self, usize, usize, Outcome),
+        size: impl Fn(&T, usize) -> u64 + Sync,
+        mut visit: impl FnMut(&mut Self, &T, usize, Outcome),
     ) -> Result<()> {
-        let mut start = 0;
-        while start < groups.len() {
-            let mut end = start + 1;
-            let mut held = groups[start].names.len();
-            while end < groups.len() && held + groups[end].names.len() <= PORTION {
-                held += groups[end].names.len();
-                end += 1;
+        let mut parts: Vec<Part<T>> = Vec::new();
+        let mut held = 0;
+        for (group, of) in groups {
+            let of = Arc::new(of);
+            let mut start = 0;
+            while start < group.names.len() {
+                let count = (group.names.len() - start).min(PORTION - held);
+                let names = (start..start + count).map(|index| group.names.get(index)).collect();
+                let some = Group { directory: group.directory.clone(), names, leaf: group.leaf };
+                parts.push(Part { group: some, start, of: Arc::clone(&of) });
+                start += count;
+                held += count;
+                if held == PORTION {
+                    self.remove_parts(&std::mem::take(&mut parts), holder, &size, &mut visit)?;
+                    held = 0;
+                }
             }
-            let some = &groups[start..end];
-            let size = |group: usize, index: usize| size(start + group, index);
-            self.remove_some(some, holder, size, |run, group, index, outcome| {
-                visit(run, start + group, index, outcome);
-            })?;
-            start = end;
         }
-        Ok(())
+        self.remove_parts(&parts, holder, &size, &mut visit)
+    }
+
+    fn remove_parts<T: Send + Sync>(
+        &mut self,
+        parts: &[Part<T>],
+        holder: Holder,
+        size: &(impl Fn(&T, usize) -> u64 + Sync),
+        visit: &mut impl FnMut(&mut Self, &T, usize, Outcome),
+    ) -> Result<()> {
+        let groups: Vec<Group> = parts.iter().map(|part| part.group.clone()).collect();
+        let size = |group: usize, index: usize| size(&parts[group].of, parts[group].start + index);
+        self.remove_some(&groups, holder, size, |run, group, index, outcome| {
+            visit(run, &parts[group].of, parts[group].start + index, outcome);
+        })
     }
 
     fn remove_some(
@@ -161,6 +179,9 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         size: impl Fn(usize, usize) -> u64 + Sync,
         mut visit: impl FnMut(&mut Self, usize, usize, Outcome),
     ) -> Result<()> {
+        if groups.is_empty() {
+            return Ok(());
+        }
         let outcomes: Mutex<Vec<(usize, usize, Result<Removal>)>> = Mutex::default();
         let note = |group: usize, index: usize, outcome: Result<Removal>| {
             if matches!(outcome, Ok(Removal::Removed | Removal::HolderStays(_))) {
@@ -299,18 +320,16 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         Ok(found)
     }
 
-    fn remove_histories(&mut self, marks: &Marks, found: &[History]) -> Result<()> {
+    fn remove_histories(&mut self, marks: &Marks, found: Vec<History>) -> Result<()> {
         let manifests = marks.catalog.manifests();
-        let groups: Vec<Group> = found.iter().map(|history| history.group.clone()).collect();
         self.remove_groups(
-            &groups,
+            found.into_iter().map(|history| (history.group.clone(), history)),
             Holder::RemoveIfEmpty,
             |_, _| 0,
-            |run, group, index, outcome| match outcome {
+            |run, History { repository, digests, .. }, index, outcome| match outcome {
                 Outcome::Removed => run.removed.tag_history_link_count += 1,
                 Outcome::Absent => {}
                 Outcome::Failed => {
-                    let History { repository, digests, .. } = &found[group];
                     run.stuck.extend(manifests.find(&digests[index]).map(|id| (*repository, id)));
                 }
             },
@@ -321,26 +340,24 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         let catalog = &marks.catalog;
         let manifests = catalog.manifests();
         let mut groups = Vec::new();
-        let mut members: Vec<(usize, Vec<ManifestId>)> = Vec::new();
         for (repository, ids) in eligible(marks) {
             let revisions = catalog.repositories[repository].key(layout::MANIFESTS).join(layout::REVISIONS);
             let ids: Vec<ManifestId> = ids.into_iter().filter(|&id| !self.stuck.contains(&(repository, id))).collect();
             let algorithm = |id| manifests.digest(id).algorithm();
             for ids in ids.chunk_by(|&one, &other| algorithm(one) == algorithm(other)) {
                 let directory = revisions.join(algorithm(ids[0]).name());
-                groups.push(link_group(directory, ids.iter().map(|&id| manifests.digest(id))));
-                members.push((repository, ids.to_vec()));
+                let group = link_group(directory, ids.iter().map(|&id| manifests.digest(id)));
+                groups.push((group, (repository, ids.to_vec())));
             }
         }
         self.remove_groups(
-            &groups,
+            groups,
             Holder::RemoveIfEmpty,
             |_, _| 0,
-            |run, group, index, outcome| match outcome {
+            |run, (repository, ids), index, outcome| match outcome {
                 Outcome::Removed => run.removed.manifest_count += 1,
                 Outcome::Absent => {}
                 Outcome::Failed => {
-                    let (repository, ids) = &members[group];
                     run.stuck.insert((*repository, ids[index]));
                 }
             },
@@ -350,7 +367,6 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
     /// Only the `link` goes, as in 3.x: the directory is where the registry may be about to write the next one.
     fn remove_layer_links(&mut self, marks: &Marks) -> Result<()> {
         let mut groups = Vec::new();
-        let mut members: Vec<Vec<Digest>> = Vec::new();
         let stuck: BTreeSet<usize> = self.stuck.iter().map(|&(repository, _)| repository).collect();
         for links in &marks.layer_links.0 {
             // Of a repository that goes as a whole and could not, the links that something needs stay.
@@ -359,63 +375,65 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
                 links.digests.iter().filter(|digest| whole || !marks.live.contains(digest)).collect();
             if !dead.is_empty() {
                 let directory = marks.layer_directory(links.repository, links.digests.algorithm());
-                groups.push(link_group(directory, &dead));
-                members.push(dead);
+                groups.push((link_group(directory, &dead), dead));
             }
         }
         self.remove_groups(
-            &groups,
+            groups,
             Holder::Keep,
             |_, _| 0,
-            |run, group, index, outcome| match outcome {
+            |run, dead, index, outcome| match outcome {
                 Outcome::Removed => run.removed.layer_link_count += 1,
                 Outcome::Absent => {}
                 Outcome::Failed => {
-                    marks.live.insert(&members[group][index]);
+                    marks.live.insert(&dead[index]);
                 }
             },
         )
     }
 
     fn remove_blobs(&mut self, marks: &Marks) -> Result<()> {
-        let mut groups: Vec<Group> = Vec::new();
-        let mut sizes: Vec<Vec<u64>> = Vec::new();
-        let mut held = 0;
-        let mut prefixes = marks.blobs.eligible.iter().peekable();
-        while let Some(blobs) = prefixes.next() {
+        let mut kept = 0;
+        let groups = marks.blobs.eligible.iter().map(|blobs| {
             let mut names = Names::default();
             let mut sizes_bytes = Vec::new();
             for (digest, &size) in blobs.digests.iter().zip(&blobs.sizes_bytes) {
                 if marks.live.contains(&digest) {
-                    self.removed.kept_behind_failures += 1;
+                    kept += 1;
                     continue;
                 }
                 names.push(digest.hex().as_ref());
                 sizes_bytes.push(size);
             }
-            held += names.len();
             let directory = layout::blob_prefix(blobs.digests.algorithm(), blobs.prefix);
-            groups.push(Group { directory, names, leaf: layout::DATA });
-            sizes.push(sizes_bytes);
-            if held >= PORTION || prefixes.peek().is_none() {
-                let size = |group: usize, index: usize| sizes[group][index];
-                self.remove_groups(&groups, Holder::RemoveIfEmpty, size, |run, group, index, outcome| {
-                    if outcome == Outcome::Removed {
-                        run.removed.blob_count += 1;
-                        run.removed.blob_bytes += size(group, index);
-                    }
-                })?;
-                groups.clear();
-                sizes.clear();
-                held = 0;
-            }
-        }
-        Ok(())
+            (Group { directory, names, leaf: layout::DATA }, sizes_bytes)
+        });
+        let ended = self.remove_groups(
+            groups,
+            Holder::RemoveIfEmpty,
+            |sizes, index| sizes[index],
+            |run, sizes, index, outcome| {
+                if outcome == Outcome::Removed {
+                    run.removed.blob_count += 1;
+                    run.removed.blob_bytes += sizes[index];
+                }
+            },
+        );
+        self.removed.kept_behind_failures += kept;
+        ended
     }
 }
 
-/// Names whose fate is held at once: what can go wrong takes more room than a name.
-const PORTION: usize = 32 * 1024;
+/// Some files of a group, from `start` on, and what the group came with.
+struct Part<T> {
+    group: Group,
+    start: usize,
+    of: Arc<T>,
+}
+
+/// Names whose fate is held at once: what can go wrong takes more room than a name. A multiple of what a bucket removes by
+/// one request (S3 1,000, Azure 256, Google 100), so that only the last request of each kind is not full.
+const PORTION: usize = 32_000;
 
 /// From where it is to where a tree keeps it.
 fn set_aside(tree: &Key, group: &Group) -> Renames {

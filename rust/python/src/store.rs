@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use pyo3::exceptions::PyValueError;
@@ -12,9 +12,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use regsweep_core::scan::{scan, scan_quarantines};
 use regsweep_core::store::any::AnyStore;
-use regsweep_core::store::bucket::{Bucket, DEFAULT_JOBS};
+use regsweep_core::store::bucket::{Bucket, Condition, DEFAULT_JOBS};
 use regsweep_core::store::cached::{Cached, Directory};
 use regsweep_core::store::fs::FsStore;
+use regsweep_core::store::{EntryKind, Key, List, Page};
 
 use crate::bucket;
 use crate::catalog::Catalog;
@@ -27,6 +28,15 @@ use crate::wait::run;
 #[pyclass(frozen, module = "regsweep._core")]
 pub(crate) struct Store {
     pub(crate) store: Arc<AnyStore>,
+}
+
+impl Store {
+    fn bucket(&self) -> PyResult<&Bucket> {
+        match &*self.store {
+            AnyStore::Bucket(store) => Ok(store.inner()),
+            AnyStore::Fs(_) => Err(PyValueError::new_err("a store on a filesystem has files, not objects")),
+        }
+    }
 }
 
 #[pymethods]
@@ -94,6 +104,7 @@ impl Store {
         let counters = [
             ("list", &requests.list),
             ("get", &requests.get),
+            ("put", &requests.put),
             ("remove", &requests.remove),
             ("throttled", &requests.throttled),
             ("repeated", &requests.repeated),
@@ -102,6 +113,50 @@ impl Store {
             counters.into_iter().map(|(name, counter)| (name, counter.load(Ordering::Relaxed))).collect();
         found.insert("cached", store.cache().map_or(0, Directory::hit_count));
         Some(found)
+    }
+
+    fn read_object(&self, py: Python<'_>, key: &str) -> PyResult<Option<(Vec<u8>, String)>> {
+        let bucket = self.bucket()?;
+        convert(py, run(py, None, |control| bucket.read_object(&Key::new(key), control)))
+    }
+
+    #[pyo3(
+        signature = (key, content, *, if_absent = false, if_version = None),
+        text_signature = "($self, key, content, *, if_absent=False, if_version=None)"
+    )]
+    fn write_object(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        content: Vec<u8>,
+        if_absent: bool,
+        if_version: Option<String>,
+    ) -> PyResult<Option<String>> {
+        let bucket = self.bucket()?;
+        let condition = match (if_absent, if_version) {
+            (false, None) => Condition::Always,
+            (true, None) => Condition::Absent,
+            (false, Some(version)) => Condition::Version(version),
+            (true, Some(_)) => return Err(PyValueError::new_err("if_absent and if_version exclude each other")),
+        };
+        convert(py, run(py, None, |control| bucket.write_object(&Key::new(key), &content, &condition, control)))
+    }
+
+    /// The names of what is in a directory, and whether each is one itself.
+    fn list_directory(&self, py: Python<'_>, key: &str) -> PyResult<Vec<(String, bool)>> {
+        let store = &self.store;
+        let listed = run(py, None, |control| {
+            let found: Mutex<Vec<(String, bool)>> = Mutex::default();
+            store.list(&[Key::new(key)], control, &|_, page| {
+                if let Page::Entries(entries) = page {
+                    let mut found = found.lock().expect("no thread panics while it gathers");
+                    found.extend(entries.iter().map(|entry| (name(entry.name), entry.kind == EntryKind::Directory)));
+                }
+                Ok(())
+            })?;
+            Ok(found.into_inner().expect("no thread panics while it gathers"))
+        });
+        convert(py, listed)
     }
 
     #[pyo3(signature = (*, progress = None))]

@@ -32,6 +32,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use std::time::SystemTime;
 
 pub use client::{Patience, Requests};
+pub use dialect::Condition;
 pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
 
 use super::{
@@ -152,6 +153,65 @@ impl Bucket {
     /// How many keys the last look has shown.
     pub fn listed_count(&self) -> usize {
         self.looked().map_or(0, |looked| looked.snapshot.len())
+    }
+
+    /// Reads an object and its version; nothing where there is none. Nothing that was seen before counts.
+    ///
+    /// # Errors
+    /// Any failure to read.
+    pub fn read_object(&self, key: &Key, control: &Control) -> Result<Option<(Vec<u8>, String)>> {
+        self.settle(control)?;
+        let full = self.full(key);
+        let dialect = self.client.dialect();
+        self.client.send(
+            Purpose::Get,
+            key,
+            control,
+            || dialect.get(&full, None),
+            |answer| match answer.status.as_u16() {
+                200 => match dialect.version(answer) {
+                    Some(version) => Reading::Done(Some((answer.body.to_vec(), version))),
+                    None => Reading::Again("the store does not tell the version of an object".to_owned()),
+                },
+                404 if is_missing_key(&dialect.explain(&answer.body).0) => Reading::Done(None),
+                _ => Reading::Refused,
+            },
+        )
+    }
+
+    /// Writes an object; returns its version, or nothing where the condition does not hold. That may also be because an
+    /// answer was lost and the object is there already as it was to be.
+    ///
+    /// # Errors
+    /// Any failure to write.
+    pub fn write_object(
+        &self,
+        key: &Key,
+        content: &[u8],
+        condition: &Condition,
+        control: &Control,
+    ) -> Result<Option<String>> {
+        self.settle(control)?;
+        self.forget();
+        let full = self.full(key);
+        let dialect = self.client.dialect();
+        self.client.send(
+            Purpose::Put,
+            key,
+            control,
+            || dialect.put(&full, content, condition),
+            |answer| {
+                match answer.status.as_u16() {
+                    200 | 201 => match dialect.version(answer) {
+                        Some(version) => Reading::Done(Some(version)),
+                        None => Reading::Again("the store does not tell the version of an object".to_owned()),
+                    },
+                    // S3: 409 where another write is on its way.
+                    409 | 412 if *condition != Condition::Always => Reading::Done(None),
+                    _ => Reading::Refused,
+                }
+            },
+        )
     }
 
     fn looked(&self) -> Option<Arc<Looked>> {

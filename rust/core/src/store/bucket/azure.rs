@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use super::dialect::{
-    Answer, Dialect, KeyOutcome, Malformed, Signed, encode_path, encode_query, range_header, request,
+    Answer, Condition, Dialect, KeyOutcome, Malformed, Signed, add_condition, encode_path, encode_query, etag,
+    range_header, request,
 };
 use super::multipart;
 use super::page::{Page, Query, Start};
@@ -126,6 +127,18 @@ impl Dialect for Azure {
             request.headers_mut().insert(RANGE, range_header(&range));
         }
         self.sign(request)
+    }
+
+    fn put<'a>(&'a self, key: &'a [u8], content: &[u8], condition: &Condition) -> Signed<'a> {
+        let mut request = request(Method::PUT, &self.blob(key), content.to_vec());
+        request.headers_mut().insert("x-ms-blob-type", HeaderValue::from_static("BlockBlob"));
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
+        add_condition(&mut request, condition);
+        self.sign(request)
+    }
+
+    fn version(&self, answer: &Answer) -> Option<String> {
+        etag(answer)
     }
 
     fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {

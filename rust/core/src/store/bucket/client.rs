@@ -45,6 +45,8 @@ pub struct Requests {
     pub list: AtomicU64,
     /// Objects, or parts of them, that were read.
     pub get: AtomicU64,
+    /// Objects of regsweep's own that were written.
+    pub put: AtomicU64,
     /// Removals, each of one key or many.
     pub remove: AtomicU64,
     /// Those of all kinds that the store refused because there were too many.
@@ -58,6 +60,7 @@ pub struct Requests {
 pub(super) enum Purpose {
     List,
     Get,
+    Put,
     Remove,
 }
 
@@ -67,6 +70,7 @@ impl Purpose {
         match self {
             Self::List => "list",
             Self::Get => "read",
+            Self::Put => "write",
             Self::Remove => "remove",
         }
     }
@@ -179,6 +183,7 @@ impl Client {
         let counter = match purpose {
             Purpose::List => &self.requests.list,
             Purpose::Get => &self.requests.get,
+            Purpose::Put => &self.requests.put,
             Purpose::Remove => &self.requests.remove,
         };
         counter.fetch_add(1, Ordering::Relaxed);

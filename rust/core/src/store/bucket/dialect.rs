@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use object_store::client::{HttpRequest, HttpRequestBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -29,6 +30,17 @@ pub(super) enum KeyOutcome {
     /// The store had too much to do, or failed: worth another try.
     Again(String),
     Failed(String),
+}
+
+/// What has to hold for a write to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Always,
+    /// There is no such object.
+    Absent,
+    /// It is still of this version.
+    Version(String),
 }
 
 /// A body that is not what the service's documentation says.
@@ -56,6 +68,12 @@ pub(super) trait Dialect: fmt::Debug + Send + Sync {
 
     /// Asks for an object, or some bytes of it.
     fn get<'a>(&'a self, key: &'a [u8], range: Option<Range<u64>>) -> Signed<'a>;
+
+    /// Asks for an object to be written.
+    fn put<'a>(&'a self, key: &'a [u8], content: &[u8], condition: &Condition) -> Signed<'a>;
+
+    /// What tells the version of an object that was read or written from all others of its key.
+    fn version(&self, answer: &Answer) -> Option<String>;
 
     /// Asks for the removal of some keys, no more than [`Dialect::removal_size`].
     fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_>;
@@ -98,6 +116,24 @@ pub(super) fn request(method: Method, url: &str, body: Vec<u8>) -> HttpRequest {
     *request.method_mut() = method;
     *request.uri_mut() = url.parse().expect("made of an endpoint that parsed and of encoded text");
     request
+}
+
+/// The headers by which S3 and Azure know a condition.
+pub(super) fn add_condition(request: &mut HttpRequest, condition: &Condition) {
+    match condition {
+        Condition::Always => {}
+        Condition::Absent => drop(request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"))),
+        Condition::Version(version) => {
+            // What is no header's value was no version that a store has given out: nothing has it.
+            let value = version.parse().unwrap_or(HeaderValue::from_static("\"\""));
+            request.headers_mut().insert(IF_MATCH, value);
+        }
+    }
+}
+
+/// The version that S3 and Azure give an object.
+pub(super) fn etag(answer: &Answer) -> Option<String> {
+    answer.headers.get(ETAG)?.to_str().ok().map(str::to_owned)
 }
 
 /// The header that asks for some bytes only.

@@ -12,7 +12,7 @@ use object_store::gcp::GcpCredentialProvider;
 use serde::Deserialize;
 
 use super::dialect::{
-    Answer, Dialect, KeyOutcome, Malformed, Signed, encode_component, encode_query, range_header, request,
+    Answer, Condition, Dialect, KeyOutcome, Malformed, Signed, encode_component, encode_query, range_header, request,
 };
 use super::multipart;
 use super::page::{Page, Query, Start};
@@ -164,6 +164,30 @@ impl Dialect for Gcs {
             request.headers_mut().insert(RANGE, range_header(&range));
         }
         self.sign(request)
+    }
+
+    fn put<'a>(&'a self, key: &'a [u8], content: &[u8], condition: &Condition) -> Signed<'a> {
+        let mut pairs: Vec<(&str, &[u8])> = vec![("uploadType", b"media"), ("name", key)];
+        match condition {
+            Condition::Always => {}
+            Condition::Absent => pairs.push(("ifGenerationMatch", b"0")),
+            Condition::Version(generation) => pairs.push(("ifGenerationMatch", generation.as_bytes())),
+        }
+        let bucket = encode_component(self.bucket.as_bytes());
+        let url = format!("{}/upload/storage/v1/b/{bucket}/o{}", self.endpoint, encode_query(&pairs));
+        let mut request = request(Method::POST, &url, content.to_vec());
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        self.sign(request)
+    }
+
+    fn version(&self, answer: &Answer) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Written {
+            generation: String,
+        }
+        // A read says it in a header, a write in the description of what was written.
+        let header = answer.headers.get("x-goog-generation").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        header.or_else(|| serde_json::from_slice::<Written>(&answer.body).ok().map(|written| written.generation))
     }
 
     fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {

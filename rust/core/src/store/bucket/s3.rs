@@ -12,7 +12,8 @@ use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::HttpRequest;
 
 use super::dialect::{
-    Answer, Dialect, KeyOutcome, Malformed, Signed, encode_path, encode_query, range_header, request,
+    Answer, Condition, Dialect, KeyOutcome, Malformed, Signed, add_condition, encode_path, encode_query, etag,
+    range_header, request,
 };
 use super::page::{Page, Query, Start, md5_of_etag};
 use super::xml::{self, Element};
@@ -105,6 +106,16 @@ impl Dialect for S3 {
             request.headers_mut().insert(RANGE, range_header(&range));
         }
         self.sign(request)
+    }
+
+    fn put<'a>(&'a self, key: &'a [u8], content: &[u8], condition: &Condition) -> Signed<'a> {
+        let mut request = request(Method::PUT, &format!("{}/{}", self.base, encode_path(key)), content.to_vec());
+        add_condition(&mut request, condition);
+        self.sign(request)
+    }
+
+    fn version(&self, answer: &Answer) -> Option<String> {
+        etag(answer)
     }
 
     fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {
