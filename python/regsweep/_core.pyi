@@ -95,9 +95,34 @@ class Progress:
 
 @final
 class Store:
-    """Read-only access to a storage root on a filesystem (the directory that holds ``docker/registry/v2``)."""
+    """Read-only access to a storage root (what holds ``docker/registry/v2``) on a filesystem or in a bucket."""
 
     def __new__(cls, root: str | PathLike[str], *, jobs: int | None = None) -> Store: ...
+    @staticmethod
+    def open_bucket(
+        options: dict[str, str | bool | int],
+        *,
+        jobs: int | None = None,
+        max_requests_per_second: float | None = None,
+        cache_directory: str | None = None,
+        cache_bytes: int = ...,
+    ) -> Store:
+        """Opens a root in a bucket, without asking the service anything yet.
+
+        Args:
+            options: ``provider``, ``bucket`` and ``root``; then, of each only what is set, ``endpoint``,
+                ``verify_tls``, ``user_agent``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
+                ``session_token``, ``path_style``; for Google ``service_account_key`` (JSON) or
+                ``service_account_path``; for Azure ``account``, ``credentials``, ``access_key``, ``sas_token``,
+                ``client_id``, ``tenant_id``, ``client_secret``, ``leading_slash``.
+            jobs: threads that work on what is read.
+            max_requests_per_second: of all threads together; ``None`` for no limit but the service's.
+            cache_directory: where manifests are kept from run to run; ``None`` for nowhere.
+            cache_bytes: how much of it is kept.
+
+        Raises:
+            CoreError: an option is missing, or makes no sense.
+        """
     @property
     def root(self) -> str: ...
     @property
