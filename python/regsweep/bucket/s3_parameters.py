@@ -38,7 +38,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "usedualstack": ("honoured", "3.x; without effect where regionendpoint is given, as in the registry"),
     "usefipsendpoint": ("honoured", "3.x; without effect where regionendpoint is given, as in the registry"),
     "accelerate": ("honoured", "3.x; without effect where regionendpoint is given; not with usefipsendpoint"),
-    "v4auth": ("refused", "false: signatures of version 2 are not made"),
+    "v4auth": ("refused", "where it is false: signatures of version 2 are not made"),
     "chunksize": ("checked", "of uploads"),
     "multipartcopychunksize": ("checked", "of copies"),
     "multipartcopymaxconcurrency": ("checked", "of copies"),

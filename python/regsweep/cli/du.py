@@ -77,9 +77,9 @@ def du(
 ) -> int:
     """Say what repositories and tags of STORE take.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. Total is
-    everything that a repository reaches, each blob once; unique is what nothing else in the registry reaches, so that
-    removing the repository would free it.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. Total is everything that a repository reaches, each blob once; unique
+    is what nothing else in the registry reaches, so that removing the repository would free it.
     """
     if json_path == csv_path == STANDARD_OUTPUT:
         raise click.UsageError("--json - and --csv - both write to standard output")

@@ -40,8 +40,9 @@ def plan(
 ) -> int:
     """Write down what would be removed from STORE, and why. Removes nothing.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. Without
-    --policy and --delete-untagged only what no manifest link reaches goes, and no tag ever.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. Without --policy and --delete-untagged only what no manifest link
+    reaches goes, and no tag ever.
     """
     opened = open_for(store, bucket, jobs)
     made = planning.make(opened, as_of)

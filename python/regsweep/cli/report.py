@@ -44,9 +44,9 @@ _PLAN_BEGINS = b"# regsweep plan"
 def report(what: str, top: int, bucket: BucketOptions, jobs: int | None, **files: str | None) -> int:
     """Say what PLAN would free, or what nothing needs in STORE, and what needs attention. Removes nothing.
 
-    PLAN is a plan's file. STORE is a storage root (the directory that holds docker/registry/v2) or a registry's
-    configuration file; it is scanned as 'regsweep plan' does without options. The report goes to standard output,
-    unless another one is sent there (--json -).
+    PLAN is a plan's file. STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL
+    (s3://bucket/root, gs://..., az://...) or a registry's configuration file; it is scanned as 'regsweep plan' does
+    without options. The report goes to standard output, unless another one is sent there (--json -).
     """
     targets = targets_of(files)
     if list(targets.values()).count(STANDARD_OUTPUT) > 1:

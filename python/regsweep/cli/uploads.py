@@ -36,7 +36,8 @@ _MAX_NOTES = 20
 def uploads(store: str, bucket: BucketOptions, older_than: float | None, purge: bool, json_path: str | None) -> int:
     """List uploads on STORE that are not finished; with --purge, remove the stale ones.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file.
     """
     with Result(json_path, SCHEMA) as result:
         opened = open_for(store, bucket)

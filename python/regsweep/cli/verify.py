@@ -65,8 +65,9 @@ def verify(
 ) -> int:
     """Check the content of every blob on STORE against its digest, and that nothing is missing.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. What is
-    wrong is listed on standard output, with the images that are broken by it. Nothing is changed.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. What is wrong is listed on standard output, with the images that are
+    broken by it. Nothing is changed.
     """
     with Result(json_path, SCHEMA) as result:
         opened = open_for(store, bucket)

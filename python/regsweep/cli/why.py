@@ -92,9 +92,9 @@ def why(
 ) -> int:
     """Say what keeps something in STORE, why nothing does, or in which quarantine it lies.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. A DIGEST
-    may be abbreviated to six hex digits or more. Of a tag it is said what it reaches, and what else keeps each part; of
-    a repository there is a summary.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. A DIGEST may be abbreviated to six hex digits or more. Of a tag it is
+    said what it reaches, and what else keeps each part; of a repository there is a summary.
     """
     with Result(json_path, SCHEMA) as result:
         keep = read_keep_list(keep_list)
