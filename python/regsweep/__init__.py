@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regsweep.config import RegistryConfig
     from regsweep.empty import EmptyDirectories, remove_empty
     from regsweep.errors import (
+        BucketOptionError,
         CacheError,
         ConfigurationError,
         DriverError,
@@ -83,6 +84,7 @@ __all__ = [
     "Aside",
     "AsideExplanation",
     "BrokenImage",
+    "BucketOptionError",
     "CacheError",
     "Catalog",
     "Chain",

@@ -113,14 +113,19 @@ class Store:
         """Makes ready to use a bucket, without a request.
 
         Args:
-            options: what ``regsweep.bucket`` makes of a URL or of a registry's configuration.
+            options: ``provider``, ``bucket`` and ``root``; then, of each only what is set, ``endpoint``,
+                ``verify_tls``, ``user_agent``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
+                ``session_token``, ``path_style``; for Google ``service_account_key`` (JSON) or
+                ``service_account_path``, or ``anonymous``; for Azure ``account``, ``credentials``, ``access_key``,
+                ``sas_token``, ``client_id``, ``tenant_id``, ``client_secret``, ``leading_slash``.
             jobs: requests under way at once.
             max_requests_per_second: requests of all kinds; no limit by default.
             cache_directory: where manifests are kept that were read; nowhere by default.
             cache_bytes: about how much is kept there.
 
         Raises:
-            ValueError: an option is missing, unknown or no good.
+            ValueError: an option is missing or unknown.
+            CoreError: one makes no sense.
         """
     @property
     def root(self) -> str:

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from regsweep.bucket.location import BucketLocation
+
 # Keys of the storage section that are not drivers. 2.8 does not know "tag" and takes it for one.
 _NOT_DRIVERS = frozenset({"maintenance", "cache", "delete", "redirect", "tag"})
+# Driver to the module that reads its section; imported only for such a driver, since start-up time counts.
+_BUCKET_DRIVERS = {
+    "s3": "regsweep.bucket.s3_parameters",
+    "s3aws": "regsweep.bucket.s3_parameters",
+    "gcs": "regsweep.bucket.gcs_parameters",
+    "azure": "regsweep.bucket.azure_parameters",
+}
 # The filesystem driver's own default (registry/storage/driver/filesystem/driver.go).
 DEFAULT_ROOT = "/var/lib/registry"
 # What the registry's upload purging assumes where it is not configured (registry/handlers/app.go).
@@ -37,6 +46,7 @@ class RegistryConfig:
         driver: the storage driver's name: ``filesystem``, ``s3``, …
         parameters: the driver's parameters.
         root: the filesystem driver's root directory as configured, maybe relative; ``None`` with another driver.
+        bucket: where the bucket is that an object store's driver names; ``None`` with another driver.
         read_only: ``storage.maintenance.readonly.enabled``.
         delete_enabled: ``storage.delete.enabled``.
         cache: the blob descriptor cache: ``inmemory``, ``redis`` or ``None``.
@@ -46,6 +56,7 @@ class RegistryConfig:
     """
 
     __slots__ = (
+        "bucket",
         "cache",
         "delete_enabled",
         "driver",
@@ -59,19 +70,25 @@ class RegistryConfig:
     )
 
     def __init__(
-        self, path: str, storage: Mapping[str, Any], warnings: tuple[str, ...], redis: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        storage: Mapping[str, Any],
+        warnings: tuple[str, ...],
+        environment: Mapping[str, str],
+        redis: Mapping[str, Any] | None = None,
     ) -> None:
         maintenance, cache = _section(storage, "maintenance"), _section(storage, "cache")
         self.path = path
         self.driver = driver_name(storage)
         self.parameters: Mapping[str, Any] = _section(storage, self.driver)
         self.root = filesystem_root(self.parameters) if self.driver == "filesystem" else None
+        self.bucket = _bucket(self.driver, self.parameters, environment)
         self.read_only: bool = _section(maintenance, "readonly").get("enabled") is True
         self.delete_enabled: bool = _section(storage, "delete").get("enabled") is True
         self.cache: str | None = _descriptor_cache(cache)
         self.redis: Mapping[str, Any] = redis or {}
         self.upload_age_seconds = _upload_age_seconds(_section(maintenance, "uploadpurging"))
-        self.warnings = warnings
+        self.warnings = warnings if self.bucket is None else (*warnings, *self.bucket.warnings)
 
 
 def resolve_path(argument: str | None, environment: Mapping[str, str]) -> str:
@@ -133,7 +150,7 @@ def _parse(path: str, text: bytes, environment: Mapping[str, str]) -> RegistryCo
     formatter = configuration.get("log", {}).get("formatter") or "text"
     if formatter not in LOG_FORMATTERS:
         raise LoggingError(f'unsupported logging formatter: "{formatter}"', key=path)
-    return RegistryConfig(path, storage, tuple(warnings), configuration.get("redis"))
+    return RegistryConfig(path, storage, tuple(warnings), environment, configuration.get("redis"))
 
 
 def _check_version(version: str) -> None:
@@ -174,7 +191,7 @@ def filesystem_root(parameters: Mapping[str, Any]) -> str:
     Raises:
         DriverError: a parameter has no value or one that is none for it.
     """
-    _check_max_threads(parameters.get("maxthreads"))
+    check_limit(parameters.get("maxthreads"), "maxthreads", "filesystem")
     root = parameters.get("rootdirectory", DEFAULT_ROOT)
     if isinstance(root, str):
         # The registry joins the root with an absolute path, so that empty means the root of the file system.
@@ -198,8 +215,24 @@ def filesystem_root(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _check_max_threads(value: Any) -> None:
-    # base/regulator.go: GetLimitFromParameter. How many threads regsweep uses is its own matter (--jobs).
+def _bucket(driver: str, parameters: Mapping[str, Any], environment: Mapping[str, str]) -> BucketLocation | None:
+    module = _BUCKET_DRIVERS.get(driver)
+    if module is None:
+        return None
+    from importlib import import_module
+
+    location: BucketLocation = import_module(module).locate(driver, parameters, environment)
+    return location
+
+
+def check_limit(value: Any, name: str, driver: str) -> None:
+    """Makes sure that a driver's limit of concurrency is a number (``base/regulator.go: GetLimitFromParameter``).
+
+    How much regsweep does at once is its own matter (``--jobs``).
+
+    Raises:
+        DriverError: it is none.
+    """
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return
     if isinstance(value, str):
@@ -209,10 +242,10 @@ def _check_max_threads(value: Any) -> None:
             number = -1
         if number < 0:
             reason = f"parameter must be an integer, '{value}' invalid"
-            raise DriverError(f"maxthreads config error: {reason}", driver="filesystem")
+            raise DriverError(f"{name} config error: {reason}", driver=driver)
         return
     shown = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
-    raise DriverError(f"maxthreads config error: invalid value '{shown}'", driver="filesystem")
+    raise DriverError(f"{name} config error: invalid value '{shown}'", driver=driver)
 
 
 def _section(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -48,6 +48,13 @@ class DriverError(RegsweepError):
         self.driver = driver
 
 
+class BucketOptionError(RegsweepError):
+    """What was asked for makes sense for a bucket only, or cannot be done with it."""
+
+    def __init__(self, message: str, *, key: str, next_step: str) -> None:
+        super().__init__(message, operation="open storage", key=key, next_step=next_step)
+
+
 class KeepListError(RegsweepError):
     """A keep list cannot be read, or a line of it is not understood."""
 

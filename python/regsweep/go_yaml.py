@@ -154,7 +154,7 @@ class _Decoder:
             return value, True
         if type_ in ("int", "duration") and isinstance(value, int | float) and not isinstance(value, bool):
             return int(value) if abs(value) < 2**63 else 0, True
-        if type_ == "duration" and isinstance(value, str) and _is_go_duration(value):
+        if type_ == "duration" and isinstance(value, str) and is_go_duration(value):
             return value, True
         # A driver or an authentication may be given by its name alone.
         if isinstance(type_, tuple) and type_[0] == "named":
@@ -244,7 +244,8 @@ def _tagged(tag: str, text: str) -> object:
     return text
 
 
-def _is_go_duration(text: str) -> bool:
+def is_go_duration(text: str) -> bool:
+    """Whether Go's ``time.ParseDuration`` takes a text."""
     try:
         parse_duration(text.lstrip("+-"))
     except ValueError:

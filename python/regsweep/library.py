@@ -17,7 +17,7 @@ import os
 
 from regsweep import _core, safety
 from regsweep._core import BrokenImage, Damage, Note, Progress, RemovalFailure, Removed, TagRow
-from regsweep.errors import DriverError, GuardRefused, Refusal, StorageError, UnknownNameError
+from regsweep.errors import BucketOptionError, DriverError, GuardRefused, Refusal, StorageError, UnknownNameError
 from regsweep.units import seconds_of
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         TagExplanation,
         Usage,
     )
+    from regsweep.bucket.location import BucketLocation
     from regsweep.callbacks import ProgressCallback
     from regsweep.config import RegistryConfig
     from regsweep.policy.choice import Choice
@@ -67,18 +68,47 @@ DEFAULT_EMPTY_SECONDS = 86400.0
 """How long directories have to be empty before they go."""
 
 
+class BucketOptions:
+    """How a bucket is dealt with; what ``open_store`` says of its arguments of the same names."""
+
+    __slots__ = ("cache", "cache_bytes", "max_requests_per_second")
+
+    def __init__(
+        self,
+        max_requests_per_second: float | None = None,
+        cache: bool | str | os.PathLike[str] = True,
+        cache_bytes: int | None = None,
+    ) -> None:
+        self.max_requests_per_second = max_requests_per_second
+        self.cache = cache
+        self.cache_bytes = cache_bytes
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any is not what it is by default."""
+        return self.max_requests_per_second is not None or self.cache is not True or self.cache_bytes is not None
+
+
 class Store:
     """Read-only access to a registry's storage.
 
     Attributes:
-        root: the directory that holds ``docker/registry/v2``.
+        root: the directory that holds ``docker/registry/v2``, or the URL of a bucket (``s3://bucket/root``).
         config: the configuration that named it, where one did.
+        location: where the bucket is; ``None`` on a filesystem.
     """
 
-    def __init__(self, core: _core.Store, root: str, config: RegistryConfig | None = None) -> None:
+    def __init__(
+        self,
+        core: _core.Store,
+        root: str,
+        config: RegistryConfig | None = None,
+        location: BucketLocation | None = None,
+    ) -> None:
         self._core = core
         self.root = root
         self.config = config
+        self.location = location
 
     @property
     def jobs(self) -> int:
@@ -494,48 +524,139 @@ class Marks:
 
 
 def open_store(
-    path: str | os.PathLike[str], *, jobs: int | None = None, environment: Mapping[str, str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    jobs: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    max_requests_per_second: float | None = None,
+    cache: bool | str | os.PathLike[str] = True,
+    cache_bytes: int | None = None,
 ) -> Store:
-    """Opens a storage root (a directory) or the storage that a registry's configuration file names.
+    """Opens a storage root, or the storage that a registry's configuration file names.
 
     Args:
-        path: the directory that holds ``docker/registry/v2``, or a configuration file.
+        path: the directory that holds ``docker/registry/v2``, a bucket's URL (``s3://bucket/root``, ``gs://…``,
+            ``az://…``), or a configuration file.
         jobs: threads; by default as many as suit the machine.
-        environment: where ``REGISTRY_…`` overrides come from; ``os.environ`` by default. Only for a file.
+        environment: where ``REGISTRY_…`` overrides and a bucket's credentials come from; ``os.environ`` by default.
+        max_requests_per_second: how much a bucket is asked at most; by default whatever its service takes.
+        cache: whether manifests of a bucket are kept from run to run, or in which directory; by default in
+            ``~/.cache/regsweep/manifests``.
+        cache_bytes: how much of them is kept; 1 GiB by default.
 
     Raises:
         ConfigurationError: the file cannot be read, or the registry would not accept it.
-        DriverError: its driver or a parameter of it is not supported.
-        StorageError: the directory cannot be opened.
+        DriverError: its driver or a parameter of it is not supported; a URL is not understood.
+        BucketOptionError: one of the last three is given, and the storage is on a filesystem; or cannot be done.
+        StorageError: the directory or the bucket cannot be opened.
     """
+    variables = os.environ if environment is None else environment
+    options = BucketOptions(max_requests_per_second, cache, cache_bytes)
+    if isinstance(path, str) and is_url(path):
+        from regsweep.bucket.urls import parse
+
+        return _open_bucket(parse(path, variables), None, jobs, variables, options)
     if os.path.isdir(path):  # noqa: PTH112 - pathlib costs start-up time
-        return _open_root(os.fspath(path), None, jobs)
+        return _open_root(os.fspath(path), None, jobs, options)
     from regsweep.config import load
 
-    return open_config(load(path, environment), jobs=jobs)
+    return open_config(
+        load(path, variables),
+        jobs=jobs,
+        environment=variables,
+        max_requests_per_second=max_requests_per_second,
+        cache=cache,
+        cache_bytes=cache_bytes,
+    )
 
 
-def open_config(config: RegistryConfig, *, jobs: int | None = None) -> Store:
+def open_config(
+    config: RegistryConfig,
+    *,
+    jobs: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    max_requests_per_second: float | None = None,
+    cache: bool | str | os.PathLike[str] = True,
+    cache_bytes: int | None = None,
+) -> Store:
     """Opens the storage of a configuration: the one place where a driver's name becomes a store.
 
+    Args:
+        config: the configuration; with the credentials that were in the environment when it was loaded.
+        jobs: as for ``open_store``.
+        environment: where the default cache directory is; ``os.environ`` by default.
+        max_requests_per_second: as for ``open_store``.
+        cache: likewise.
+        cache_bytes: likewise.
+
     Raises:
-        DriverError: it is not a filesystem.
-        StorageError: the directory cannot be opened.
+        DriverError: it is neither a filesystem nor a bucket.
+        BucketOptionError: as for ``open_store``.
+        StorageError: the directory or the bucket cannot be opened.
     """
+    options = BucketOptions(max_requests_per_second, cache, cache_bytes)
+    if config.bucket is not None:
+        variables = os.environ if environment is None else environment
+        return _open_bucket(config.bucket, config, jobs, variables, options)
     if config.root is None:
         raise DriverError(
-            f"regsweep collects storage on a filesystem only, and this is {config.driver}",
+            f"regsweep collects storage on a filesystem or in a bucket (s3, gcs, azure), and this is {config.driver}",
             driver=config.driver,
             next_step="use the registry's own garbage-collect for this storage",
         )
-    return _open_root(config.root, config, jobs)
+    return _open_root(config.root, config, jobs, options)
 
 
-def _open_root(root: str, config: RegistryConfig | None, jobs: int | None) -> Store:
+def is_url(path: str) -> bool:
+    """Whether a text names a bucket and not a path: it begins with a scheme (``s3://``)."""
+    scheme, separator, _ = path.partition("://")
+    return bool(separator) and scheme.isalnum()
+
+
+def shown_name(path: str) -> str:
+    """What a store is called in reports: a URL without what may be a secret, which it may hold by mistake."""
+    if not is_url(path):
+        return path
+    scheme, _, rest = path.partition("://")
+    authority, slash, root = rest.partition("?")[0].partition("/")
+    user, at, host = authority.rpartition("@")
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}{slash}{root}"
+
+
+def _open_root(root: str, config: RegistryConfig | None, jobs: int | None, options: BucketOptions) -> Store:
+    if options.are_given:
+        raise BucketOptionError(
+            f"requests are limited and manifests cached for buckets only, and {root} is on a filesystem",
+            key=root,
+            next_step="leave out --max-requests-per-second, --no-cache, --cache-dir and --cache-size (in Python: "
+            "max_requests_per_second, cache and cache_bytes)",
+        )
     try:
         return Store(_core.Store(root, jobs=jobs), root, config)
     except _core.CoreError as error:
         raise StorageError.from_core(error) from error
+
+
+def _open_bucket(
+    location: BucketLocation,
+    config: RegistryConfig | None,
+    jobs: int | None,
+    environment: Mapping[str, str],
+    options: BucketOptions,
+) -> Store:
+    from regsweep.bucket.cache import DEFAULT_BYTES, directory_for
+
+    try:
+        core = _core.Store.open_bucket(
+            location.options,
+            jobs=jobs,
+            max_requests_per_second=options.max_requests_per_second,
+            cache_directory=directory_for(options.cache, environment),
+            cache_bytes=DEFAULT_BYTES if options.cache_bytes is None else options.cache_bytes,
+        )
+    except _core.CoreError as error:
+        raise StorageError.from_core(error) from error
+    return Store(core, location.url, config, location)
 
 
 def remove_eligible(

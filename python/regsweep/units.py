@@ -88,13 +88,31 @@ def parse_rate(text: str) -> float:
     Raises:
         UnitError: it is not a rate, or zero.
     """
+    rate = _bytes(text.removesuffix("/s").strip())
+    if not rate > 0:
+        raise UnitError(f"{text!r} is not a rate (examples: 50MB/s, 20MiB/s, 1G)", key=text)
+    return rate
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size like ``500MB``, ``2GiB``, ``1.5G`` or ``1000000``.
+
+    Raises:
+        UnitError: it is not a size, or zero.
+    """
+    size = int(_bytes(text.strip()))
+    if not size > 0:
+        raise UnitError(f"{text!r} is not a size (examples: 500MB, 2GiB, 1G)", key=text)
+    return size
+
+
+def _bytes(text: str) -> float:
+    """Zero, where it is nothing of the kind."""
     import re
 
-    match = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]*)", text.removesuffix("/s").strip())
+    match = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]*)", text)
     unit = _BYTES_PER_UNIT.get(match[2]) if match else None
-    if match is None or unit is None or not float(match[1]) * unit > 0:
-        raise UnitError(f"{text!r} is not a rate (examples: 50MB/s, 20MiB/s, 1G)", key=text)
-    return float(match[1]) * float(unit)
+    return 0.0 if match is None or unit is None else float(match[1]) * unit
 
 
 def format_bytes(size_bytes: int) -> str:

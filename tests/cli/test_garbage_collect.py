@@ -133,10 +133,12 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
 
 
 def test_another_driver_is_refused_by_name(command: Command) -> None:
-    command.config.write_text("version: 0.1\nstorage: {s3: {bucket: b, region: r}}\n")
+    command.config.write_text("version: 0.1\nstorage: {swift: {container: b}}\n")
     result = command.run()
     assert (result.returncode, result.stdout) == (1, "")
-    assert "\nfailed to construct s3 driver: regsweep collects storage on a filesystem only" in result.stderr
+    assert (
+        "\nfailed to construct swift driver: regsweep collects storage on a filesystem or in a bucket" in result.stderr
+    )
 
 
 def test_a_log_format_that_does_not_exist(command: Command) -> None:

@@ -91,7 +91,7 @@ def test_a_tag_to_keep_that_does_not_exist_is_an_error(command: Command) -> None
         catalog.mark(keep=["team/app:9.9"])
 
 
-def test_an_object_store_is_refused_by_name(command: Command) -> None:
-    command.config.write_text("version: 0.1\nstorage: {gcs: {bucket: b}}\n")
-    with pytest.raises(regsweep.DriverError, match="filesystem only, and this is gcs"):
+def test_an_unknown_driver_is_refused_by_name(command: Command) -> None:
+    command.config.write_text("version: 0.1\nstorage: {swift: {container: b}}\n")
+    with pytest.raises(regsweep.DriverError, match="and this is swift"):
         regsweep.open(command.config)

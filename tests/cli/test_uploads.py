@@ -278,10 +278,10 @@ def test_what_could_not_be_reported_after_a_removal_changes_the_exit_code(storag
 
 
 def test_a_driver_without_directories_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.yml").write_text("version: 0.1\nstorage: {gcs: {bucket: b}}\n")
+    (tmp_path / "config.yml").write_text("version: 0.1\nstorage: {swift: {container: b}}\n")
     refused = uploads(tmp_path / "config.yml")
     assert refused.returncode == 1
-    assert "this is gcs" in refused.stderr
+    assert "this is swift" in refused.stderr
 
 
 def test_the_library_gives_aware_times(storage: Storage) -> None:

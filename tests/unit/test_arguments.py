@@ -60,6 +60,10 @@ def test_options_with_values_join_or_follow() -> None:
         "delete_untagged": False,
         "quiet": False,
         "ignored_arguments": [],
+        "max_requests_per_second": None,
+        "no_cache": False,
+        "cache_dir": None,
+        "cache_size": None,
     }
     assert vars(options) == expected
 
@@ -113,3 +117,30 @@ def test_help_lists_options_guards_and_exit_codes(argv: list[str], capsys: pytes
     text = capsys.readouterr().out
     for word in ("--max-removed-share", "newer-than-tags", "Exit codes:", "130  interrupted", "REGISTRY_CONFIGURATION"):
         assert word in text
+
+
+def test_how_a_bucket_is_dealt_with() -> None:
+    options = arguments.parse(["c.yml", "--max-requests-per-second", "2.5", "--cache-dir=d", "--cache-size", "1G"])
+    assert (options.max_requests_per_second, options.cache, options.cache_size) == (2.5, "d", 2**30)
+    assert options.config == "c.yml"
+    assert arguments.parse(["--no-cache", "c.yml"]).cache is False
+    options = arguments.parse(["c.yml"])
+    assert (options.max_requests_per_second, options.cache, options.cache_size) == (None, True, None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--no-cache", "--cache-dir", "d"], "--no-cache excludes --cache-dir and --cache-size"),
+        (["--no-cache", "--cache-size", "1G"], "--no-cache excludes --cache-dir and --cache-size"),
+        (["--cache-size", "much"], "'much' is not a size"),
+        (["--max-requests-per-second", "0"], "'0' is not a number of requests a second"),
+        (["--max-requests-per-second", "nan"], "'nan' is not a number of requests a second"),
+        (["--max-requests-per-second", "many"], "'many' is not a number of requests a second"),
+    ],
+)
+def test_what_makes_no_sense_for_a_bucket(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        arguments.parse(argv)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

@@ -157,8 +157,8 @@ def test_upload_purging_switched_off(tmp_path: Path) -> None:
 
 
 def test_another_driver_is_kept_by_name_and_has_no_root(tmp_path: Path) -> None:
-    loaded = load(tmp_path, "version: 0.1\nstorage: {s3: {bucket: b, region: r}}\n")
-    assert (loaded.driver, loaded.root, loaded.parameters["bucket"]) == ("s3", None, "b")
+    loaded = load(tmp_path, "version: 0.1\nstorage: {swift: {container: b, region: r}}\n")
+    assert (loaded.driver, loaded.root, loaded.parameters["container"]) == ("swift", None, "b")
 
 
 def test_unknown_variables_are_warned_of_and_the_path_variable_is_known(tmp_path: Path) -> None:

@@ -81,6 +81,19 @@ def test_what_is_no_rate_is_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "size_bytes"), [("1", 1), ("500MB", 500_000_000), ("1.5GiB", 3 * 2**29), ("2 G", 2**31), (" 1K ", 1024)]
+)
+def test_a_size_is_bytes(text: str, size_bytes: int) -> None:
+    assert units.parse_size(text) == size_bytes
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.5", "-5MB", "MB", "5MB/s", "5Mb", "1e6", "much"])
+def test_what_is_no_size_is_an_error(text: str) -> None:
+    with pytest.raises(UnitError, match="is not a size"):
+        units.parse_size(text)
+
+
+@pytest.mark.parametrize(
     ("size_bytes", "text"),
     [
         (0, "0 B"),

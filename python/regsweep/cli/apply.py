@@ -10,6 +10,7 @@ from regsweep import safety
 from regsweep.cli import summary
 from regsweep.cli.common import (
     Duration,
+    bucket_options,
     command,
     exit_code_of,
     jobs_option,
@@ -21,6 +22,7 @@ from regsweep.cli.common import (
 )
 from regsweep.cli.plan_summary import applied_lines, failure_lines
 from regsweep.cli.progress import describe_removal, describe_steps
+from regsweep.library import BucketOptions
 
 
 @click.command()
@@ -40,9 +42,16 @@ from regsweep.cli.progress import describe_removal, describe_steps
 )
 @override_option(*safety.APPLY_GUARDS, *safety.GUARDS)
 @jobs_option
+@bucket_options
 @command
 def apply(
-    plan: str, store: str | None, permanent: bool, max_plan_age: float, overrides: tuple[str, ...], jobs: int | None
+    plan: str,
+    store: str | None,
+    bucket: BucketOptions,
+    permanent: bool,
+    max_plan_age: float,
+    overrides: tuple[str, ...],
+    jobs: int | None,
 ) -> int:
     """Apply PLAN: mark again, drop from it what became reachable, set the rest aside.
 
@@ -50,7 +59,7 @@ def apply(
     application that was interrupted is taken up by running the same command again.
     """
     head = plans.read_head(plan)
-    opened = open_for(store or head.root, jobs)
+    opened = open_for(store or head.root, bucket, jobs)
     line = progress_line()
     applied = applying.apply(
         opened,

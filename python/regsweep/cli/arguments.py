@@ -17,7 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
-    from typing import NoReturn
+    from typing import NoReturn, TypeVar
+
+    T = TypeVar("T", int, float)
 
 PROGRAM = "regsweep garbage-collect"
 USAGE = f"{PROGRAM} [CONFIG] [OPTIONS]"
@@ -25,7 +27,19 @@ USAGE = f"{PROGRAM} [CONFIG] [OPTIONS]"
 # The reference's own flags, long name to short one. They are booleans.
 _SWITCHES = {"dry-run": "d", "delete-untagged": "m", "quiet": "q"}
 _SHORT_SWITCHES = {short: name for name, short in _SWITCHES.items()}
-_VALUED = ("compat", "min-age", "jobs", "keep-list", "override", "accept-damage", "max-removed-share", "json")
+_VALUED = (
+    "compat",
+    "min-age",
+    "jobs",
+    "keep-list",
+    "override",
+    "accept-damage",
+    "max-removed-share",
+    "json",
+    "max-requests-per-second",
+    "cache-dir",
+    "cache-size",
+)
 # strconv.ParseBool
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
@@ -48,6 +62,15 @@ class Options:
         self.accept_damage: list[str] = []
         self.max_removed_share: float | None = None
         self.json: str | None = None
+        self.max_requests_per_second: float | None = None
+        self.no_cache = False
+        self.cache_dir: str | None = None
+        self.cache_size: int | None = None
+
+    @property
+    def cache(self) -> bool | str:
+        """The directory of the cache, or whether there is to be one."""
+        return not self.no_cache if self.cache_dir is None else self.cache_dir
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -62,6 +85,8 @@ def parse(arguments: Sequence[str]) -> Options:
     options.ignored_arguments = positional[1:]
     if options.json == "-" and not options.quiet:
         _fail("--json - writes to standard output, where the lines go: it needs --quiet")
+    if options.no_cache and (options.cache_dir is not None or options.cache_size is not None):
+        _fail("--no-cache excludes --cache-dir and --cache-size")
     return options
 
 
@@ -185,13 +210,32 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--json", metavar="FILE", help="write the whole result to FILE as JSON (- for standard output, with -q)"
     )
+    group = parser.add_argument_group("where the storage is a bucket")
+    group.add_argument(
+        "--max-requests-per-second",
+        type=_requests_per_second,
+        metavar="N",
+        help="ask the bucket's service no more often than so",
+    )
+    group.add_argument("--no-cache", action="store_true", help="keep no manifests from run to run")
+    group.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        help="where manifests are kept from run to run (default: ~/.cache/regsweep/manifests)",
+    )
+    group.add_argument(
+        "--cache-size",
+        type=_argument(units.parse_size),
+        metavar="SIZE",
+        help="how much of them is kept (500MB, 2GiB; default: 1GiB)",
+    )
     return parser
 
 
-def _argument(parse_text: Callable[[str], float]) -> Callable[[str], float]:
+def _argument(parse_text: Callable[[str], T]) -> Callable[[str], T]:
     import argparse
 
-    def parse_argument(text: str) -> float:
+    def parse_argument(text: str) -> T:
         try:
             return parse_text(text)
         except UnitError as error:
@@ -206,3 +250,15 @@ def _jobs(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1024):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads (1 to 1024)")
     return int(text)
+
+
+def _requests_per_second(text: str) -> float:
+    import argparse
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests a second (above 0)")
+    return number

@@ -12,8 +12,8 @@ import click
 from regsweep import exit_codes, safety
 from regsweep.cli.progress import ProgressLine
 from regsweep.errors import GuardRefused, LockedError, RegsweepError, UnfinishedError, UnitError, UnknownNameError
-from regsweep.library import Marks, Store, open_store
-from regsweep.units import parse_duration, parse_share
+from regsweep.library import BucketOptions, Marks, Store, open_store
+from regsweep.units import parse_duration, parse_share, parse_size
 from regsweep.visible import visible
 
 P = ParamSpec("P")
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from regsweep.report import Findings
 
     FloatType = click.ParamType[float]
+    IntType = click.ParamType[int]
 else:
     # Before 8.5 it takes no type.
-    FloatType = click.ParamType
+    FloatType = IntType = click.ParamType
 
 
 class Duration(FloatType):
@@ -63,6 +64,21 @@ class Share(FloatType):
             self.fail(str(error), param, ctx)
 
 
+class Size(IntType):
+    """``500MB``, ``2GiB``: bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes of what was typed."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except UnitError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Moment(FloatType):
     """A time in RFC 3339, or a date: seconds since 1970."""
 
@@ -83,6 +99,43 @@ class Moment(FloatType):
 def store_argument(function: Callable[P, T]) -> Callable[P, T]:
     """The argument STORE."""
     return click.argument("store", metavar="STORE")(function)
+
+
+def bucket_options(function: Callable[..., T]) -> Callable[..., T]:
+    """How a bucket is dealt with; the command gets it together as ``bucket``."""
+
+    @functools.wraps(function)
+    def run(
+        *args: Any,
+        max_requests_per_second: float | None,
+        no_cache: bool,
+        cache_dir: str | None,
+        cache_size: int | None,
+        **kwargs: Any,
+    ) -> T:
+        if no_cache and (cache_dir is not None or cache_size is not None):
+            raise click.UsageError("--no-cache excludes --cache-dir and --cache-size")
+        bucket = BucketOptions(max_requests_per_second, not no_cache if cache_dir is None else cache_dir, cache_size)
+        return function(*args, bucket=bucket, **kwargs)
+
+    with_options: Callable[..., T] = run
+    for option in (
+        click.option("--cache-size", type=Size(), help="Bucket: how much of the cache is kept. [default: 1GiB]"),
+        click.option(
+            "--cache-dir",
+            metavar="DIR",
+            help="Bucket: where manifests are kept from run to run. [default: ~/.cache/regsweep/manifests]",
+        ),
+        click.option("--no-cache", is_flag=True, help="Bucket: keep no manifests from run to run."),
+        click.option(
+            "--max-requests-per-second",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="N",
+            help="Bucket: ask its service no more often than so.",
+        ),
+    ):
+        with_options = option(with_options)
+    return with_options
 
 
 def jobs_option(function: Callable[P, T]) -> Callable[P, T]:
@@ -132,9 +185,15 @@ def marking_options(function: Callable[P, T]) -> Callable[P, T]:
     return function
 
 
-def open_for(store: str, jobs: int | None = None) -> Store:
+def open_for(store: str, bucket: BucketOptions, jobs: int | None = None) -> Store:
     """Opens a storage root, or what a registry's configuration names; says what the registry would warn of."""
-    opened = open_store(store, jobs=jobs)
+    opened = open_store(
+        store,
+        jobs=jobs,
+        max_requests_per_second=bucket.max_requests_per_second,
+        cache=bucket.cache,
+        cache_bytes=bucket.cache_bytes,
+    )
     if opened.config is not None:
         say(f"warning: {warning}" for warning in opened.config.warnings)
     return opened

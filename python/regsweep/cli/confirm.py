@@ -8,6 +8,7 @@ from regsweep import quarantine
 from regsweep.cli import summary
 from regsweep.cli.common import (
     Duration,
+    bucket_options,
     command,
     exit_code_of,
     jobs_option,
@@ -19,6 +20,7 @@ from regsweep.cli.common import (
 )
 from regsweep.cli.plan_summary import confirmed_lines, failure_lines
 from regsweep.cli.progress import describe_return, describe_steps
+from regsweep.library import BucketOptions
 
 
 def settle_option(function: click.decorators.FC) -> click.decorators.FC:
@@ -38,15 +40,16 @@ def settle_option(function: click.decorators.FC) -> click.decorators.FC:
 @settle_option
 @click.option("--no-wait", is_flag=True, help="Refuse where requests may still be in flight, instead of waiting.")
 @jobs_option
+@bucket_options
 @command
-def confirm(store: str, run: str | None, settle: float, no_wait: bool, jobs: int | None) -> int:
+def confirm(store: str, bucket: BucketOptions, run: str | None, settle: float, no_wait: bool, jobs: int | None) -> int:
     """Bring back whatever is reachable of what runs have set aside on STORE.
 
     Waits until requests that were in flight have ended, clears the registry's Redis cache where it has one, waits
     again, and marks the store and every quarantine. RUN is one run's id; by default all that wait are confirmed.
     """
     waiting = quarantine.Waiting(settle, sleep=None) if no_wait else quarantine.Waiting(settle)
-    opened = open_for(store, jobs)
+    opened = open_for(store, bucket, jobs)
     line = progress_line()
     confirmed = quarantine.confirm(opened, run, waiting=waiting, progress=line.start(describe_steps(describe_return)))
     line.clear()

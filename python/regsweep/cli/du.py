@@ -13,12 +13,22 @@ import click
 from regsweep import _core
 from regsweep._core import QuarantineUsage, RepositoryUsage, TagUsage, Usage
 from regsweep.cli import summary
-from regsweep.cli.common import command, exit_code_of, jobs_option, open_for, progress_line, say, store_argument
+from regsweep.cli.common import (
+    bucket_options,
+    command,
+    exit_code_of,
+    jobs_option,
+    open_for,
+    progress_line,
+    say,
+    store_argument,
+)
 from regsweep.cli.fitting import width_of
 from regsweep.cli.json_report import fields
 from regsweep.cli.output import STANDARD_OUTPUT, Result, check_target, json_option, show_all, table, write_file
 from regsweep.cli.progress import describe_mark, describe_measuring, describe_scan
 from regsweep.errors import UnknownNameError
+from regsweep.library import BucketOptions
 from regsweep.units import format_bytes, format_count, format_moment
 from regsweep.visible import visible
 
@@ -51,9 +61,11 @@ _UNTAGGED = "(untagged)"
 @json_option
 @click.option("--csv", "csv_path", metavar="FILE", help="Write the rows to FILE as CSV (-: to standard output).")
 @jobs_option
+@bucket_options
 @command
 def du(
     store: str,
+    bucket: BucketOptions,
     names: tuple[str, ...],
     tags: bool,
     sort: str,
@@ -65,9 +77,9 @@ def du(
 ) -> int:
     """Say what repositories and tags of STORE take.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. Total is
-    everything that a repository reaches, each blob once; unique is what nothing else in the registry reaches, so that
-    removing the repository would free it.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. Total is everything that a repository reaches, each blob once; unique
+    is what nothing else in the registry reaches, so that removing the repository would free it.
     """
     if json_path == csv_path == STANDARD_OUTPUT:
         raise click.UsageError("--json - and --csv - both write to standard output")
@@ -77,7 +89,7 @@ def du(
     with Result(json_path, SCHEMA) as result:
         if csv_path is not None:
             check_target(csv_path)
-        opened = open_for(store, jobs)
+        opened = open_for(store, bucket, jobs)
         line = progress_line()
         catalog = opened.scan(progress=line.start(describe_scan))
         marks = catalog.mark(progress=line.start(describe_mark))

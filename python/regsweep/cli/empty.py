@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import click
 
 from regsweep import _core, exit_codes
-from regsweep.cli.common import Duration, command, open_for, progress_line, say, store_argument
+from regsweep.cli.common import Duration, bucket_options, command, open_for, progress_line, say, store_argument
 from regsweep.cli.output import Result, json_option, show_all
 from regsweep.cli.progress import describe_empty
 from regsweep.empty import EmptyDirectories, remove_empty
 from regsweep.errors import OutputError
-from regsweep.library import DEFAULT_EMPTY_SECONDS, Store
+from regsweep.library import DEFAULT_EMPTY_SECONDS, BucketOptions, Store
 from regsweep.units import format_count
 
 SCHEMA = "regsweep.empty/1"
@@ -29,11 +29,12 @@ SCHEMA = "regsweep.empty/1"
 )
 @click.option("--purge", is_flag=True, help="Remove them.")
 @json_option
+@bucket_options
 @command
-def empty(store: str, older_than: float, purge: bool, json_path: str | None) -> int:
+def empty(store: str, bucket: BucketOptions, older_than: float, purge: bool, json_path: str | None) -> int:
     """List repositories on STORE that nothing is left in, and count empty directories; with --purge, remove them."""
     with Result(json_path, SCHEMA) as result:
-        opened = open_for(store)
+        opened = open_for(store, bucket)
         line = progress_line()
         progress = line.start(describe_empty)
         if purge:

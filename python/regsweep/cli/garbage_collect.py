@@ -86,7 +86,13 @@ class _Run:
         warnings = list(summary.configuration_warnings(registry, options.min_age))
         _say(f"warning: {warning}" for warning in warnings)
         keep = self._read_keep_list()
-        store = library.open_config(registry, jobs=options.jobs)
+        store = library.open_config(
+            registry,
+            jobs=options.jobs,
+            max_requests_per_second=options.max_requests_per_second,
+            cache=options.cache,
+            cache_bytes=options.cache_size,
+        )
         self._begin_report(registry.path, store.root, keep, warnings)
         self._take_lock(store.root)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from regsweep import exit_codes
-from regsweep.cli.common import Moment, command, open_for, read_pulls, show
+from regsweep.cli.common import Moment, bucket_options, command, open_for, read_pulls, show
 from regsweep.cli.policy_import import import_group
 from regsweep.errors import PlanError, PolicyError
+from regsweep.library import BucketOptions
 from regsweep.units import format_count, format_duration
 
 
@@ -56,8 +57,11 @@ def schema() -> None:
 @click.option("--policy", "policy_file", required=True, metavar="FILE", help="The policy.")
 @click.option("--pulls", metavar="FILE", help="When tags were pulled, for policies that ask (see 'regsweep pulls').")
 @click.option("--as-of", type=Moment(), help="Decide for this moment instead of now.")
+@bucket_options
 @command
-def explain(store: str, name: str, policy_file: str, pulls: str | None, as_of: float | None) -> int:
+def explain(
+    store: str, bucket: BucketOptions, name: str, policy_file: str, pulls: str | None, as_of: float | None
+) -> int:
     """Say which rule decides on the tags of a repository, or on one of them, and why."""
     from regsweep import policy as policies
     from regsweep.names import parse_name
@@ -66,7 +70,7 @@ def explain(store: str, name: str, policy_file: str, pulls: str | None, as_of: f
     repository, tag = parse_name(name)
     loaded = policies.load(policy_file)
     times = read_pulls(pulls)
-    catalog = open_for(store).scan()
+    catalog = open_for(store, bucket).scan()
     now = catalog.started if as_of is None else as_of
     selection.check_pulls(loaded, times, catalog, now)
     decisions = selection.explain(loaded, catalog, repository, now, times)

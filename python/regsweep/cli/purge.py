@@ -9,6 +9,7 @@ from regsweep.cli import summary
 from regsweep.cli.common import (
     Duration,
     Moment,
+    bucket_options,
     command,
     exit_code_of,
     jobs_option,
@@ -21,6 +22,7 @@ from regsweep.cli.common import (
 )
 from regsweep.cli.plan_summary import failure_lines, purged_lines
 from regsweep.cli.progress import describe_removal, describe_steps
+from regsweep.library import BucketOptions
 
 
 def registry_options(function: click.decorators.FC) -> click.decorators.FC:
@@ -64,9 +66,11 @@ def registries(
 @registry_options
 @override_option(*safety.PURGE_GUARDS)
 @jobs_option
+@bucket_options
 @command
 def purge(
     store: str,
+    bucket: BucketOptions,
     older_than: float,
     registry_pid: tuple[int, ...],
     registry_started: tuple[float, ...],
@@ -80,7 +84,7 @@ def purge(
     Marks first, over the store and every quarantine, and brings back what is live: a push that was acknowledged late is
     seen only by this mark.
     """
-    opened = open_for(store, jobs)
+    opened = open_for(store, bucket, jobs)
     line = progress_line()
     purged = quarantine.purge(
         opened,

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from regsweep import exit_codes
-from regsweep.cli.common import command, is_damaged, jobs_option, open_for, progress_line
+from regsweep.cli.common import bucket_options, command, is_damaged, jobs_option, open_for, progress_line
 from regsweep.cli.output import STANDARD_OUTPUT
 from regsweep.cli.progress import describe_adding_up, describe_steps
 from regsweep.cli.reporting import Reporting, file_options, targets_of
 from regsweep.errors import OutputError
+from regsweep.library import BucketOptions, shown_name
 from regsweep.report.model import DEFAULT_TOP
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ _PLAN_BEGINS = b"# regsweep plan"
     help="How many repositories, reasons, rules and blobs to name.",
 )
 @jobs_option
+@bucket_options
 @command
-def report(what: str, top: int, jobs: int | None, **files: str | None) -> int:
+def report(what: str, top: int, bucket: BucketOptions, jobs: int | None, **files: str | None) -> int:
     """Say what PLAN would free, or what nothing needs in STORE, and what needs attention. Removes nothing.
 
-    PLAN is a plan's file. STORE is a storage root (the directory that holds docker/registry/v2) or a registry's
-    configuration file; it is scanned as 'regsweep plan' does without options. The report goes to standard output,
-    unless another one is sent there (--json -).
+    PLAN is a plan's file. STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL
+    (s3://bucket/root, gs://..., az://...) or a registry's configuration file; it is scanned as 'regsweep plan' does
+    without options. The report goes to standard output, unless another one is sent there (--json -).
     """
     targets = targets_of(files)
     if list(targets.values()).count(STANDARD_OUTPUT) > 1:
@@ -53,7 +55,7 @@ def report(what: str, top: int, jobs: int | None, **files: str | None) -> int:
     reporting = Reporting("plan" if is_plan else "store", what, targets)
 
     def find() -> int:
-        found = _of_plan(what, top) if is_plan else _of_store(what, top, jobs)
+        found = _of_plan(what, top) if is_plan else _of_store(what, top, bucket, jobs)
         reporting.found(found)
         if STANDARD_OUTPUT not in targets.values():
             _show(found)
@@ -71,17 +73,17 @@ def _of_plan(name: str, top: int) -> Report:
     return found
 
 
-def _of_store(name: str, top: int, jobs: int | None) -> Report:
+def _of_store(name: str, top: int, bucket: BucketOptions, jobs: int | None) -> Report:
     from regsweep.report import of_store
 
-    store = open_for(name, jobs)
+    store = open_for(name, bucket, jobs)
     scan_line, line = progress_line(), progress_line()
     found = of_store(
         store, top=top, progress=scan_line.start(describe_steps()), adding_up=line.start(describe_adding_up)
     )
     scan_line.clear()
     line.clear()
-    return replace(found, store=name)
+    return replace(found, store=shown_name(name))
 
 
 def _is_plan(name: str) -> bool:

@@ -21,6 +21,7 @@ from regsweep.cli.common import exit_code_of_error, progress_line, say
 from regsweep.cli.output import STANDARD_OUTPUT, check_target, write_file
 from regsweep.cli.progress import describe_adding_up
 from regsweep.errors import OutputError, RegsweepError
+from regsweep.library import shown_name
 
 if TYPE_CHECKING:
     from regsweep.apply import Applied
@@ -37,7 +38,7 @@ class Reporting:
 
     Args:
         of: what the report is of.
-        store: the store (or plan), as it was typed.
+        store: the store (or plan), as it was typed; of a URL only what may be seen is reported.
         targets: files by format: ``html``, ``json``, ``prometheus``.
         clock: seconds since 1970.
     """
@@ -46,7 +47,7 @@ class Reporting:
         self, of: Subject, store: str, targets: dict[str, str], clock: Callable[[], float] = time.time
     ) -> None:
         self._of = of
-        self._store = store
+        self._store = shown_name(store)
         self._targets = targets
         self._clock = clock
         self._began = clock()

@@ -8,6 +8,7 @@ from regsweep import plan as plans
 from regsweep import safety
 from regsweep.cli import summary
 from regsweep.cli.common import (
+    bucket_options,
     command,
     exit_code_of,
     jobs_option,
@@ -23,6 +24,7 @@ from regsweep.cli.common import (
 )
 from regsweep.cli.plan_summary import plan_lines
 from regsweep.cli.progress import describe_steps
+from regsweep.library import BucketOptions
 from regsweep.names import parse_name
 from regsweep.policy.selection import by_name
 
@@ -35,9 +37,11 @@ from regsweep.policy.selection import by_name
 @override_option(*safety.PLAN_GUARDS)
 @jobs_option
 @click.option("--output", required=True, metavar="PLAN", help="Where the plan goes.")
+@bucket_options
 @command
 def rm(
     store: str,
+    bucket: BucketOptions,
     names: tuple[str, ...],
     min_age: float,
     keep_list: str | None,
@@ -53,7 +57,7 @@ def rm(
     below it (team/app below team) are others, and stay. Blobs go when nothing else needs them. Removes nothing itself.
     """
     decide = by_name([parse_name(name) for name in names])
-    opened = open_for(store, jobs)
+    opened = open_for(store, bucket, jobs)
     line = progress_line()
     made = plans.make(
         opened,

@@ -12,6 +12,7 @@ from regsweep import exit_codes, quarantine, safety
 from regsweep.cli import summary
 from regsweep.cli.common import (
     Duration,
+    bucket_options,
     command,
     exit_code_of,
     jobs_option,
@@ -30,7 +31,7 @@ from regsweep.cli.purge import registries, registry_options
 from regsweep.cli.reporting import Reporting, reporting_options
 from regsweep.errors import GuardRefused
 from regsweep.journal import Journal
-from regsweep.library import Store
+from regsweep.library import BucketOptions, Store
 from regsweep.plan import read_head
 
 
@@ -47,11 +48,13 @@ from regsweep.plan import read_head
 @registry_options
 @click.option("--output", metavar="PLAN", help="Keep the plan in this file.")
 @jobs_option
+@bucket_options
 @command
 @reporting_options("run")
 @planning_options
 def run(
     store: str,
+    bucket: BucketOptions,
     planning: Planning,
     reporting: Reporting,
     settle: float,
@@ -67,7 +70,7 @@ def run(
 
     Waits between the last two until requests that were in flight have ended (--settle).
     """
-    opened = open_for(store, jobs)
+    opened = open_for(store, bucket, jobs)
     waiting = quarantine.Waiting(settle)
     codes = [_take_up(opened, store, planning, reporting), _confirm(opened, waiting, reporting)]
     try:

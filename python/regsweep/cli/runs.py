@@ -7,10 +7,11 @@ import time
 import click
 
 from regsweep import _core, exit_codes, quarantine
-from regsweep.cli.common import Duration, command, open_for, show, store_argument
+from regsweep.cli.common import Duration, bucket_options, command, open_for, show, store_argument
 from regsweep.cli.confirm import settle_option
 from regsweep.cli.output import Result, json_option
 from regsweep.journal import HOLDING, Journal, Run
+from regsweep.library import BucketOptions
 from regsweep.units import format_bytes, format_count
 
 SCHEMA = "regsweep.runs/1"
@@ -27,11 +28,12 @@ SCHEMA = "regsweep.runs/1"
     help="The quarantine period that purge is called with.",
 )
 @json_option
+@bucket_options
 @command
-def runs(store: str, settle: float, older_than: float, json_path: str | None) -> int:
+def runs(store: str, bucket: BucketOptions, settle: float, older_than: float, json_path: str | None) -> int:
     """List the runs of STORE: what each holds, and what it waits for."""
     with Result(json_path, SCHEMA) as result:
-        opened = open_for(store)
+        opened = open_for(store, bucket)
         found = Journal(opened.root).runs()
         now = time.time()
         waits = [quarantine.waits_for(run, now, settle, older_than) for run in found]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from regsweep import exit_codes, quarantine
-from regsweep.cli.common import command, jobs_option, open_for, progress_line, say, show, store_argument
+from regsweep.cli.common import bucket_options, command, jobs_option, open_for, progress_line, say, show, store_argument
 from regsweep.cli.plan_summary import failure_lines
 from regsweep.cli.progress import describe_return
+from regsweep.library import BucketOptions
 from regsweep.units import format_count
 
 
@@ -15,14 +16,15 @@ from regsweep.units import format_count
 @store_argument
 @click.argument("run")
 @jobs_option
+@bucket_options
 @command
-def undo(store: str, run: str, jobs: int | None) -> int:
+def undo(store: str, bucket: BucketOptions, run: str, jobs: int | None) -> int:
     """Bring back everything that RUN has set aside on STORE, links included.
 
     Where something was pushed anew meanwhile, that stays, and what was set aside from there is named.
     """
     line = progress_line()
-    undone = quarantine.undo(open_for(store, jobs), run, progress=line.start(describe_return))
+    undone = quarantine.undo(open_for(store, bucket, jobs), run, progress=line.start(describe_return))
     line.clear()
     restored = undone.restored
     say(f"{key}: pushed anew meanwhile; the newer one stays" for key in restored.replaced)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 import click
 
 from regsweep import _core, exit_codes
-from regsweep.cli.common import Duration, command, open_for, progress_line, say, store_argument
+from regsweep.cli.common import Duration, bucket_options, command, open_for, progress_line, say, store_argument
 from regsweep.cli.output import Result, json_option, show_all, table
 from regsweep.cli.progress import describe_upload_removal
 from regsweep.errors import OutputError, UploadAgeError
-from regsweep.library import Store
+from regsweep.library import BucketOptions, Store
 from regsweep.units import format_bytes, format_count, format_duration, format_moment
 from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
 
@@ -31,14 +31,16 @@ _MAX_NOTES = 20
 )
 @click.option("--purge", is_flag=True, help="Remove stale uploads.")
 @json_option
+@bucket_options
 @command
-def uploads(store: str, older_than: float | None, purge: bool, json_path: str | None) -> int:
+def uploads(store: str, bucket: BucketOptions, older_than: float | None, purge: bool, json_path: str | None) -> int:
     """List uploads on STORE that are not finished; with --purge, remove the stale ones.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file.
     """
     with Result(json_path, SCHEMA) as result:
-        opened = open_for(store)
+        opened = open_for(store, bucket)
         found = opened.uploads()
         age = found.default_age_seconds if older_than is None else older_than
         if purge and age is None:

@@ -8,11 +8,11 @@ import click
 
 from regsweep import _core, exit_codes
 from regsweep._core import BrokenImage
-from regsweep.cli.common import FloatType, command, open_for, progress_line, say, store_argument
+from regsweep.cli.common import FloatType, bucket_options, command, open_for, progress_line, say, store_argument
 from regsweep.cli.output import Result, json_option, show_all
 from regsweep.cli.progress import describe_scan, describe_verify
 from regsweep.errors import UnitError
-from regsweep.library import Store
+from regsweep.library import BucketOptions, Store
 from regsweep.units import format_bytes, format_count, format_duration, parse_rate
 from regsweep.verify import Finding, Verification
 
@@ -52,9 +52,11 @@ class _Rate(FloatType):
     help="Keep in FILE how far it is; where FILE says that an earlier run was interrupted, go on from there.",
 )
 @json_option
+@bucket_options
 @command
 def verify(
     store: str,
+    bucket: BucketOptions,
     repositories: tuple[str, ...],
     jobs: int | None,
     max_rate: float | None,
@@ -63,11 +65,12 @@ def verify(
 ) -> int:
     """Check the content of every blob on STORE against its digest, and that nothing is missing.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. What is
-    wrong is listed on standard output, with the images that are broken by it. Nothing is changed.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. What is wrong is listed on standard output, with the images that are
+    broken by it. Nothing is changed.
     """
     with Result(json_path, SCHEMA) as result:
-        opened = open_for(store)
+        opened = open_for(store, bucket)
         scan_line, line = progress_line(), progress_line()
         verification = opened.verify(
             repositories=repositories,

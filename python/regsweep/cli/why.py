@@ -13,6 +13,7 @@ from regsweep import _core, exit_codes
 from regsweep._core import AsideExplanation, Chain, DigestExplanation, TagExplanation
 from regsweep.cli import set_aside
 from regsweep.cli.common import (
+    bucket_options,
     command,
     jobs_option,
     min_age_option,
@@ -26,6 +27,7 @@ from regsweep.cli.fitting import width_of
 from regsweep.cli.json_report import fields
 from regsweep.cli.output import Result, json_option, show_all
 from regsweep.cli.progress import describe_mark, describe_scan, describe_search
+from regsweep.library import BucketOptions
 
 if TYPE_CHECKING:
     from regsweep.journal import Run
@@ -74,9 +76,11 @@ _REPOSITORY_FIELDS = (
     help="Damage of this repository does not keep all that it links. Repeatable.",
 )
 @jobs_option
+@bucket_options
 @command
 def why(
     store: str,
+    bucket: BucketOptions,
     subject: str,
     all_chains: bool,
     json_path: str | None,
@@ -88,13 +92,13 @@ def why(
 ) -> int:
     """Say what keeps something in STORE, why nothing does, or in which quarantine it lies.
 
-    STORE is a storage root (the directory that holds docker/registry/v2) or a registry's configuration file. A DIGEST
-    may be abbreviated to six hex digits or more. Of a tag it is said what it reaches, and what else keeps each part; of
-    a repository there is a summary.
+    STORE is a storage root (the directory that holds docker/registry/v2), a bucket's URL (s3://bucket/root, gs://...,
+    az://...) or a registry's configuration file. A DIGEST may be abbreviated to six hex digits or more. Of a tag it is
+    said what it reaches, and what else keeps each part; of a repository there is a summary.
     """
     with Result(json_path, SCHEMA) as result:
         keep = read_keep_list(keep_list)
-        opened = open_for(store, jobs)
+        opened = open_for(store, bucket, jobs)
         line = progress_line()
         catalog = opened.scan(progress=line.start(describe_scan))
         marks = catalog.mark(

@@ -4,6 +4,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use regsweep_core::error::{Error, Kind};
+use regsweep_core::store::bucket::{Options, Unusable};
 
 create_exception!(regsweep._core, CoreError, PyException, "Scanning or marking failed; nothing was removed.");
 
@@ -20,12 +21,21 @@ pub(crate) fn exception(py: Python<'_>, error: &Error, interruption: Option<PyEr
         Kind::Output => "output",
         Kind::Argument => "argument",
     };
-    let exception = CoreError::new_err(error.to_string());
+    core_error(py, error.to_string(), kind, error.operation(), &error.key().to_string())
+}
+
+/// The exception for a bucket that cannot be used as it is described.
+pub(crate) fn unusable(py: Python<'_>, error: &Unusable, options: &Options) -> PyErr {
+    core_error(py, error.to_string(), "argument", "open", &options.url())
+}
+
+fn core_error(py: Python<'_>, text: String, kind: &str, operation: &str, key: &str) -> PyErr {
+    let exception = CoreError::new_err(text);
     let value = exception.value(py);
     let filled = value
         .setattr("kind", kind)
-        .and_then(|()| value.setattr("operation", error.operation()))
-        .and_then(|()| value.setattr("key", error.key().to_string()));
+        .and_then(|()| value.setattr("operation", operation))
+        .and_then(|()| value.setattr("key", key));
     filled.err().unwrap_or(exception)
 }
 

@@ -19,7 +19,7 @@ use regsweep_core::store::{EntryKind, Key, List, Page};
 
 use crate::bucket;
 use crate::catalog::Catalog;
-use crate::errors::{convert, exception};
+use crate::errors::{convert, exception, unusable};
 use crate::inventory::Inventory;
 use crate::text::name;
 use crate::uploads::Uploads;
@@ -75,7 +75,7 @@ impl Store {
         }
         options.jobs = jobs.unwrap_or(DEFAULT_JOBS);
         options.max_requests_per_second = max_requests_per_second;
-        let bucket = py.detach(|| Bucket::open(&options)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let bucket = py.detach(|| Bucket::open(&options)).map_err(|error| unusable(py, &error, &options))?;
         let cache = cache_directory.map(|path| Directory::new(path, cache_bytes));
         Ok(Self { store: Arc::new(AnyStore::Bucket(Box::new(Cached::new(bucket, cache)))) })
     }
