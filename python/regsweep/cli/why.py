@@ -66,7 +66,7 @@ _REPOSITORY_FIELDS = (
 @click.argument("subject", metavar="DIGEST|REPOSITORY[:TAG]")
 @click.option("--all", "all_chains", is_flag=True, help=f"Show all chains, not only the {MAX_CHAINS} shortest.")
 @json_option
-@click.option("-m", "--delete-untagged", is_flag=True, help="Answer as for garbage-collect --delete-untagged.")
+@click.option("-m", "--delete-untagged", is_flag=True, help="Answer as for garbage-collect -m.")
 @min_age_option("0")
 @click.option("--keep-list", metavar="FILE", help="Digests and repository:tag that stay, one a line.")
 @click.option(
