@@ -116,7 +116,7 @@ class Store:
             options: ``provider``, ``bucket`` and ``root``; then, of each only what is set, ``endpoint``,
                 ``verify_tls``, ``user_agent``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
                 ``session_token``, ``path_style``; for Google ``service_account_key`` (JSON) or
-                ``service_account_path``, or ``anonymous``; for Azure ``account``, ``credentials``, ``access_key``,
+                ``service_account_path``; for Azure ``account``, ``credentials``, ``access_key``,
                 ``sas_token``, ``client_id``, ``tenant_id``, ``client_secret``, ``leading_slash``.
             jobs: requests under way at once.
             max_requests_per_second: requests of all kinds; no limit by default.

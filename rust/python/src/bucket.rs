@@ -68,11 +68,9 @@ fn s3(source: &Source<'_>) -> PyResult<Provider> {
 }
 
 fn gcs(source: &Source<'_>) -> PyResult<Provider> {
-    let anonymous: bool = source.take("anonymous")?.unwrap_or(false);
     Ok(Provider::Gcs(match (source.secret("service_account_key")?, source.text("service_account_path")?) {
         (Some(key), None) => GcsKeys::ServiceAccount(key),
         (None, Some(path)) => GcsKeys::ServiceAccountFile(path),
-        (None, None) if anonymous => GcsKeys::Anonymous,
         (None, None) => GcsKeys::Default,
         (Some(_), Some(_)) => {
             return Err(PyValueError::new_err("service_account_key and service_account_path are one too many"));
@@ -89,7 +87,9 @@ fn azure(source: &Source<'_>) -> PyResult<Provider> {
             tenant_id: source.wanted("tenant_id")?,
             secret: Secret(source.wanted("client_secret")?),
         },
-        Some("default") | None => AzureKeys::Default,
+        Some("default") | None => {
+            AzureKeys::Default { client_id: source.text("client_id")?, tenant_id: source.text("tenant_id")? }
+        }
         Some(other) => return Err(PyValueError::new_err(format!("credentials: {other:?} is no kind of them"))),
     };
     let leading_slash = match source.text("leading_slash")?.as_deref() {

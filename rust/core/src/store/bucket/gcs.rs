@@ -30,8 +30,7 @@ pub(super) struct Gcs {
     /// The URL of the service, without a slash at its end.
     endpoint: String,
     bucket: String,
-    /// Nothing for a server that asks for none.
-    credentials: Option<GcpCredentialProvider>,
+    credentials: GcpCredentialProvider,
 }
 
 #[derive(Deserialize)]
@@ -88,16 +87,18 @@ struct Reason {
 }
 
 impl Gcs {
-    pub(super) const fn new(endpoint: String, bucket: String, credentials: Option<GcpCredentialProvider>) -> Self {
+    pub(super) fn new(endpoint: String, bucket: String, credentials: GcpCredentialProvider) -> Self {
         Self { endpoint, bucket, credentials }
     }
 
     fn sign(&self, mut request: HttpRequest) -> Signed<'_> {
         Box::pin(async move {
-            if let Some(credentials) = &self.credentials {
-                let credential = credentials.get_credential().await?;
-                let mut bearer = HeaderValue::from_str(&format!("Bearer {}", credential.bearer))
-                    .map_err(|error| object_store::Error::Generic { store: "GCS", source: Box::new(error) })?;
+            let credential = self.credentials.get_credential().await?;
+            // A key may say that no token is to be asked for, which is what emulators want.
+            if !credential.bearer.is_empty() {
+                let bearer = HeaderValue::from_str(&format!("Bearer {}", credential.bearer));
+                let unusable = |error| object_store::Error::Generic { store: "GCS", source: Box::new(error) };
+                let mut bearer = bearer.map_err(unusable)?;
                 bearer.set_sensitive(true);
                 request.headers_mut().insert(AUTHORIZATION, bearer);
             }
@@ -219,10 +220,20 @@ impl Dialect for Gcs {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use object_store::StaticCredentialProvider;
+    use object_store::gcp::GcpCredential;
+
     use super::*;
 
     fn query(start: Start) -> Query {
         Query { prefix: Vec::new(), start, delimited: false, limit: None }
+    }
+
+    fn gcs() -> Gcs {
+        let credential = GcpCredential { bearer: "t".to_owned() };
+        Gcs::new("http://127.0.0.1:1".into(), "b".into(), Arc::new(StaticCredentialProvider::new(credential)))
     }
 
     #[test]
@@ -231,7 +242,7 @@ mod tests {
             {"name":"a","size":"71","updated":"2026-11-23T07:35:32.250Z","md5Hash":"1B2M2Y8AsgTpgAmY7PhCfg=="},
             {"name":"b","size":"9","updated":"2026-11-23T07:35:32Z","contentType":"application/x-docker-upload-session"},
             {"name":"c","size":"0","updated":"2026-11-23T07:35:32Z","contentType":"application/octet-stream"}]}"#;
-        let gcs = Gcs::new("http://127.0.0.1:1".into(), "b".into(), None);
+        let gcs = gcs();
         let mut page = Page::default();
         gcs.read_page(&query(Start::After(Vec::new())), body.as_bytes(), &mut page).unwrap();
         assert_eq!(page.keys.iter().collect::<Vec<_>>(), [b"a", b"c"]);
@@ -246,7 +257,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong() {
-        let gcs = Gcs::new("http://127.0.0.1:1".into(), "b".into(), None);
+        let gcs = gcs();
         let body = r#"{"error":{"code":429,"message":"slow","errors":[{"reason":"rateLimitExceeded"}]}}"#;
         assert_eq!(gcs.explain(body.as_bytes()), ("rateLimitExceeded".into(), "slow".into()));
         assert_eq!(gcs.explain(b"Not Found"), (String::new(), String::new()));

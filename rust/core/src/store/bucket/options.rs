@@ -72,8 +72,6 @@ pub enum GcsKeys {
     ServiceAccountFile(String),
     /// As the machine does: application default credentials, or its metadata server.
     Default,
-    /// Without any, as emulators want it.
-    Anonymous,
 }
 
 /// How to get into Azure.
@@ -93,7 +91,12 @@ pub enum AzureKeys {
         secret: Secret,
     },
     /// As the machine does: workload identity, managed identity, the environment.
-    Default,
+    Default {
+        /// Which of its identities, if it has several.
+        client_id: Option<String>,
+        /// Where it is known.
+        tenant_id: Option<String>,
+    },
 }
 
 /// Whether names begin with a slash.
@@ -226,19 +229,13 @@ impl Options {
     fn gcs(&self, keys: &GcsKeys) -> Result<Box<dyn Dialect>, Unusable> {
         let endpoint = self.checked_endpoint(|| "https://storage.googleapis.com".to_owned())?;
         let builder = match keys {
-            GcsKeys::Anonymous => None,
-            GcsKeys::ServiceAccount(key) => Some(GoogleCloudStorageBuilder::new().with_service_account_key(&key.0)),
-            GcsKeys::ServiceAccountFile(path) => Some(GoogleCloudStorageBuilder::new().with_service_account_path(path)),
-            GcsKeys::Default => Some(GoogleCloudStorageBuilder::from_env()),
+            GcsKeys::ServiceAccount(key) => GoogleCloudStorageBuilder::new().with_service_account_key(&key.0),
+            GcsKeys::ServiceAccountFile(path) => GoogleCloudStorageBuilder::new().with_service_account_path(path),
+            GcsKeys::Default => GoogleCloudStorageBuilder::from_env(),
         };
-        let credentials = match builder {
-            None => None,
-            Some(builder) => {
-                let builder = builder.with_bucket_name(&self.bucket).with_client_options(self.client_options()?);
-                Some(builder.build().map_err(unusable)?.credentials().clone())
-            }
-        };
-        Ok(Box::new(Gcs::new(endpoint, self.bucket.clone(), credentials)))
+        let builder = builder.with_bucket_name(&self.bucket).with_client_options(self.client_options()?);
+        let built = builder.build().map_err(unusable)?;
+        Ok(Box::new(Gcs::new(endpoint, self.bucket.clone(), built.credentials().clone())))
     }
 
     fn azure(&self, account: &str, keys: &AzureKeys) -> Result<Box<dyn Dialect>, Unusable> {
@@ -251,7 +248,16 @@ impl Options {
             AzureKeys::ClientSecret { client_id, tenant_id, secret } => {
                 MicrosoftAzureBuilder::new().with_client_secret_authorization(client_id, &secret.0, tenant_id)
             }
-            AzureKeys::Default => MicrosoftAzureBuilder::from_env(),
+            AzureKeys::Default { client_id, tenant_id } => {
+                let mut builder = MicrosoftAzureBuilder::from_env();
+                if let Some(client_id) = client_id {
+                    builder = builder.with_client_id(client_id);
+                }
+                match tenant_id {
+                    None => builder,
+                    Some(tenant_id) => builder.with_tenant_id(tenant_id),
+                }
+            }
         };
         let builder = builder.with_account(account).with_container_name(&self.bucket);
         let built = builder.with_client_options(self.client_options()?).build().map_err(unusable)?;
