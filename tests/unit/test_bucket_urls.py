@@ -239,6 +239,34 @@ def test_a_connection_string() -> None:
     assert (found["sas_token"], found["endpoint"]) == ("sv=1&sig=x%3D", "https://account.example.com")
 
 
+def test_a_connection_string_without_a_name_names_the_account_by_its_address() -> None:
+    text = "BlobEndpoint=https://account.blob.core.windows.net/;SharedAccessSignature=sv=1"
+    found = options("az://reg", {"AZURE_STORAGE_CONNECTION_STRING": text})
+    assert (found["account"], found.get("endpoint")) == ("account", None)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment"),
+    [
+        ("az://reg@account", {"AZURE_STORAGE_ENDPOINT": "https://other.blob.core.windows.net"}),
+        ("az://reg@account?endpoint=https://other.blob.core.windows.net", {}),
+        ("az://reg@account", {"AZURE_STORAGE_CONNECTION_STRING": "BlobEndpoint=https://other.blob.core.windows.net"}),
+        ("az://reg@account", {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=other"}),
+    ],
+)
+def test_the_address_of_another_account_is_refused(url: str, environment: dict[str, str]) -> None:
+    assert "https://other.blob.core.windows.net is the address of another account" in str(
+        refusal(url, AZURE | environment)
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["https://account.blob.core.windows.net/reg", "abfss://reg@account.dfs.core.windows.net"]
+)
+def test_an_address_in_the_url_comes_before_the_environment_s(url: str) -> None:
+    assert "endpoint" not in options(url, AZURE | {"AZURE_STORAGE_ENDPOINT": DEVELOPMENT})
+
+
 def test_the_emulator_s_connection_string() -> None:
     found = options("az://reg", {"AZURE_STORAGE_CONNECTION_STRING": "UseDevelopmentStorage=true"})
     assert (found["account"], found["endpoint"], found["credentials"]) == (
@@ -250,7 +278,7 @@ def test_the_emulator_s_connection_string() -> None:
 
 def test_a_connection_string_of_another_account_is_not_used_for_this_one() -> None:
     environment = {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=other;AccountKey=dmVyeXNlY3JldA=="}
-    error = refusal("az://reg@account", environment)
+    error = refusal(f"az://reg@account?endpoint={DEVELOPMENT}", environment)
     assert str(error) == "AZURE_STORAGE_CONNECTION_STRING is of the account other, and account is wanted"
 
 

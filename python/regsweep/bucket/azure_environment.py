@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from regsweep.bucket.azure_service import DEFAULT_REALM, account_endpoint, check_account_key, default_identity
+from regsweep.bucket.azure_service import DEFAULT_REALM, account_at, check_account_key, default_identity
 from regsweep.bucket.endpoint import base_url
 from regsweep.errors import DriverError
 
@@ -44,20 +44,22 @@ class AzureEnvironment:
     @property
     def account(self) -> str:
         """The account; empty where nothing names one."""
-        return self._connection.get("accountname") or self._first(_ACCOUNT_VARIABLES)
+        named = self._connection.get("accountname") or account_at(self._connection.get("blobendpoint", ""))
+        return named or self._first(_ACCOUNT_VARIABLES)
 
-    def endpoint(self, account: str) -> str | None:
-        """The address of an account; ``None`` for the public cloud's.
+    @property
+    def endpoint(self) -> str | None:
+        """The address of the account; ``None`` where nothing names one.
 
         Raises:
             DriverError: what is given is no address.
         """
-        if explicit := self._connection.get("blobendpoint") or self._first(_ENDPOINT_VARIABLES):
-            return base_url(explicit, "the endpoint of Azure in the environment", self._driver)
-        suffix = self._connection.get("endpointsuffix") or DEFAULT_REALM
-        if self._connection.get("defaultendpointsprotocol", "").lower() == "http":
-            return f"http://{account}.blob.{suffix}"
-        return account_endpoint(account, suffix, self._driver)
+        explicit = self._connection.get("blobendpoint") or self._first(_ENDPOINT_VARIABLES)
+        if not explicit and "accountname" in self._connection:
+            scheme = self._connection.get("defaultendpointsprotocol") or "https"
+            suffix = self._connection.get("endpointsuffix") or DEFAULT_REALM
+            explicit = f"{scheme}://{self._connection['accountname']}.blob.{suffix}"
+        return base_url(explicit, "the endpoint of Azure in the environment", self._driver) if explicit else None
 
     def identity(self, account: str) -> dict[str, str]:
         """Credentials, as settings of a location.

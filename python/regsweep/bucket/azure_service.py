@@ -25,6 +25,15 @@ def account_endpoint(account: str, realm: str, driver: str) -> str | None:
     return None if realm == DEFAULT_REALM else base_url(f"https://{account}.blob.{realm}", "the realm", driver)
 
 
+def account_at(endpoint: str) -> str:
+    """The account whose address it is; empty where the host does not tell.
+
+    ``account.blob.core.windows.net``, or with a zone in between: ``account.z12.blob.storage.azure.net``.
+    """
+    account, _, rest = endpoint.partition("://")[2].partition("/")[0].partition(".")
+    return account if "blob" in rest.split(".")[:-1] else ""
+
+
 def check_account_name(account: str, driver: str) -> None:
     """Makes sure that an account's name can stand in a host's.
 

@@ -12,18 +12,12 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from regsweep.bucket.azure_environment import AzureEnvironment
-from regsweep.bucket.azure_service import (
-    account_endpoint,
-    check_account_name,
-    check_encrypted,
-)
+from regsweep.bucket.azure_service import DEFAULT_REALM, account_at, check_account_name, check_encrypted
 from regsweep.bucket.endpoint import base_url
 from regsweep.bucket.location import BucketLocation, check_bucket_name, normal_root, present
 from regsweep.bucket.url_parts import UrlParts, url_error
 
 QUERY = frozenset({"account", "endpoint", "verify_tls"})
-# What follows the account in a host: of blobs, and of the same storage as a file system.
-_SERVICES = ("blob", "dfs")
 
 
 def locate(url: UrlParts, environment: Mapping[str, str]) -> BucketLocation:
@@ -33,7 +27,7 @@ def locate(url: UrlParts, environment: Mapping[str, str]) -> BucketLocation:
         DriverError: it names none, or an address that is not Azure's; the account is not known, or named twice
             differently; credentials are not to be had.
     """
-    container, account, endpoint, root = _place(url)
+    container, account, address, root = _place(url)
     if not container:
         raise url_error("the URL names no container", url.scheme, next_step="write az://container/root")
     check_bucket_name(container, url.scheme)
@@ -49,16 +43,21 @@ def locate(url: UrlParts, environment: Mapping[str, str]) -> BucketLocation:
             next_step="write az://container@account/root, or set AZURE_STORAGE_ACCOUNT",
         )
     check_account_name(account, url.scheme)
-    if custom := url.query.get("endpoint"):
-        endpoint = base_url(custom, "endpoint", url.scheme)
-    elif endpoint is None:
-        endpoint = azure.endpoint(account)
+    endpoint = base_url(url.query["endpoint"], "endpoint", url.scheme) if "endpoint" in url.query else address
+    if endpoint is None:
+        endpoint = azure.endpoint
+    if endpoint is not None and account_at(endpoint) not in ("", account):
+        raise url_error(
+            f"{endpoint} is the address of another account than {account}",
+            url.scheme,
+            next_step="see what the URL says and what AZURE_… variables are set",
+        )
     identity = azure.identity(account)
     if identity["credentials"] in ("default", "client_secret"):
         check_encrypted(endpoint, url.scheme)
     settings = {
         "account": account,
-        "endpoint": endpoint,
+        "endpoint": None if endpoint == f"https://{account}.blob.{DEFAULT_REALM}" else endpoint,
         "verify_tls": url.unverified,
         "leading_slash": "auto",
         **identity,
@@ -67,40 +66,31 @@ def locate(url: UrlParts, environment: Mapping[str, str]) -> BucketLocation:
 
 
 def _place(url: UrlParts) -> tuple[str, str, str | None, str]:
-    """Container, account (maybe empty), an address where the URL has another than the public cloud's, and root."""
+    """Container, account (maybe empty), its address where the URL has one, and root."""
     if url.scheme in ("http", "https"):
-        account, endpoint = _account_of(url.authority, url)
-        if not account or url.scheme == "http":
+        address = _address(url.authority, url)
+        if address is None or url.scheme == "http":
             raise url_error(
                 "an address over the web is taken only as https://account.blob.core.windows.net/container/root",
                 url.scheme,
                 next_step="for another service write s3://bucket?endpoint=…, gs://… or az://container?endpoint=…",
             )
         container, _, root = unquote(url.path).partition("/")
-        return container, account, endpoint, normal_root(root, url.scheme)
-    container, at, host = url.authority.partition("@")
-    if not at:
-        return container, "", None, url.path
+        return container, account_at(address), address, normal_root(root, url.scheme)
+    container, _, host = url.authority.partition("@")
     if "." not in host:
         return container, host, None, url.path
-    account, endpoint = _account_of(host, url)
-    if not account:
+    address = _address(host, url)
+    if address is None:
         raise url_error(
             f"{host!r} is not the host of a storage account",
             url.scheme,
             next_step="write az://container@account/root, with ?endpoint=… for a service of your own",
         )
-    return container, account, endpoint, url.path
+    return container, account_at(address), address, url.path
 
 
-def _account_of(host: str, url: UrlParts) -> tuple[str, str | None]:
-    """Account and address of a host like ``account.blob.core.windows.net``; no account where it is none."""
-    account, _, rest = host.lower().partition(".")
-    labels = rest.split(".")
-    for service in _SERVICES:
-        if service in labels[:-1]:
-            if labels[0] == service:
-                return account, account_endpoint(account, rest.removeprefix(f"{service}."), url.scheme)
-            # With a zone in between: account.z12.blob.storage.azure.net
-            return account, base_url(host.lower().replace(".dfs.", ".blob."), "the host", url.scheme)
-    return "", None
+def _address(host: str, url: UrlParts) -> str | None:
+    """The address of an account's blobs, by a host of the account; ``None`` where it is none."""
+    address = f"https://{host.lower().replace('.dfs.', '.blob.', 1)}"
+    return base_url(address, "the host", url.scheme) if account_at(address) else None
