@@ -200,7 +200,7 @@ def measure(
 
 def noted(in_use: InUse, what: str, *counts: str) -> int:
     """The sum of what the runs' records say of something that they did."""
-    events = [event for run in Journal(str(in_use.server.root)).runs() for event in run.events]
+    events = [event for run in Journal(regsweep.open(in_use.server.root).own_files).runs() for event in run.events]
     return sum(event[count] for event in events if event["what"] == what for count in counts)
 
 

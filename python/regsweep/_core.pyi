@@ -137,6 +137,10 @@ class Store:
         """What was asked of a bucket so far, by kind; ``None`` on a filesystem."""
     def read_object(self, key: str) -> tuple[bytes, str] | None:
         """An object of a bucket and its version; ``None`` where there is none."""
+    def read_range(self, key: str, start: int, length: int) -> bytes | None:
+        """Some bytes of an object: fewer where it ends; ``None`` where there is none."""
+    def object_time(self, key: str) -> float | None:
+        """When an object of a bucket was written, in seconds since 1970; ``None`` where there is none."""
     def write_object(
         self, key: str, content: bytes, *, if_absent: bool = False, if_version: str | None = None
     ) -> str | None:

@@ -86,14 +86,14 @@ def apply(
         UnfinishedError: the plan was applied, and its record could not be written.
     """
     head = plan.read_head(path)
-    journal = Journal(store.root)
+    journal = Journal(store.own_files)
     if head.as_of is not None:
         raise PlanError(
             f"{path}: made for {plan.format_time(head.as_of)}: a preview, which cannot be applied", key=str(path)
         )
     _refuse(_check(head, store, max_plan_age, clock, overrides))
     rows = plan.read_rows(path)
-    with StoreLock(journal, f"apply {head.id}") as lock:
+    with StoreLock(store.own_files, f"apply {head.id}") as lock:
         run = _begin(journal, head, path, permanent, clock)
         catalog = store.scan(progress=progress)
         marks = catalog.mark_plan(rows, cutoff=head.cutoff, accept_damage=head.accept_damage, progress=progress)
@@ -120,8 +120,8 @@ def _check(
     head: plan.Head, store: Store, max_plan_age: float, clock: Callable[[], float], overrides: Collection[str]
 ) -> list[Refusal]:
     refusals = []
-    if not identity.is_same(head.store, identity.of(store.root)):
-        message = f"the plan was made of another store ({head.root}, {head.store}), this is {identity.of(store.root)}"
+    if not identity.is_same(head.store, identity.of(store)):
+        message = f"the plan was made of another store ({head.root}, {head.store}), this is {identity.of(store)}"
         refusals.append((safety.OTHER_STORE, message))
     age = clock() - head.made
     if age > max_plan_age:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from regsweep import _core
 from regsweep._core import EmptyDirectories
-from regsweep.journal import Journal, unfinished
+from regsweep.journal import unfinished
 from regsweep.library import DEFAULT_EMPTY_SECONDS
 from regsweep.lock import StoreLock
 from regsweep.units import seconds_of
@@ -46,7 +46,7 @@ def remove_empty(
         UnfinishedError: something could not be listed; what was removed until then is removed.
     """
     with (
-        StoreLock(Journal(store.root), "empty"),
+        StoreLock(store.own_files, "empty"),
         unfinished("empty directories were being removed", "run it again"),
     ):
         return _core.remove_empty(store.core, seconds_of(older_than), progress=progress)

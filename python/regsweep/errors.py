@@ -109,9 +109,9 @@ class JournalError(RegsweepError):
         )
 
     @classmethod
-    def at(cls, key: str, error: OSError) -> JournalError:
-        """What the operating system said of a file or directory; raise it ``from`` the original."""
-        return cls(f"{key}: {error.strerror}", key=key)
+    def at(cls, key: str, error: OSError | CoreError) -> JournalError:
+        """What the operating system, or a bucket, said of a file; raise it ``from`` the original."""
+        return cls(f"{key}: {error.strerror if isinstance(error, OSError) else error}", key=key)
 
 
 class LockedError(RegsweepError):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regsweep.bucket.location import BucketLocation
     from regsweep.callbacks import ProgressCallback
     from regsweep.config import RegistryConfig
+    from regsweep.own_files import OwnFiles
     from regsweep.policy.choice import Choice
     from regsweep.uploads import Uploads
     from regsweep.verify import Verification, VerifyProgress
@@ -109,6 +110,29 @@ class Store:
         self.root = root
         self.config = config
         self.location = location
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether it is a bucket."""
+        return self.location is not None
+
+    @property
+    def place(self) -> str:
+        """The root as it can be named from anywhere on this machine."""
+        # Resolving links would change what the operator named.
+        return self.root if self.is_bucket else os.path.abspath(self.root)  # noqa: PTH100
+
+    @property
+    def own_files(self) -> OwnFiles:
+        """What regsweep itself leaves in the store."""
+        from regsweep.own_files import BucketFiles, DirectoryFiles
+
+        return BucketFiles(self._core) if self.is_bucket else DirectoryFiles(self.root)
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """What was asked of a bucket so far, by kind; nothing on a filesystem."""
+        return self._core.requests or {}
 
     @property
     def jobs(self) -> int:
@@ -188,7 +212,7 @@ class Store:
         from regsweep.verify.run import verify
 
         return verify(
-            self._core,
+            self,
             repositories=repositories,
             jobs=jobs,
             max_rate=max_rate,

@@ -1,44 +1,42 @@
 """One run at a time on a store: ``.regsweep/lock``, with an owner and an expiry.
 
 The owner renews it while at work. One whose owner is gone is taken over: at once where it can be seen that the process
-is gone, otherwise when it has expired. Taking and renewing are done under ``flock`` on a file beside it, so that two
+is gone, otherwise when it has expired. Taking and renewing are one step for all others (``OwnFiles.swap``), so that two
 that find an expired lock do not both take it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from regsweep.errors import JournalError, LockedError
-from regsweep.journal import Journal, read_file, write_file
+from regsweep.own_files import OwnFiles
 
 LEASE_SECONDS = 600.0
 _RENEWALS_PER_LEASE = 10
 _NAME = "lock"
-_GUARD = "lock.guard"
 
 
 class StoreLock:
     """Held while something on a store is changed. Use it in a ``with``.
 
     Args:
-        journal: of the store.
+        files: the store's own files of regsweep.
         command: what is being done, for whoever finds it locked.
         clock: seconds since 1970.
     """
 
-    def __init__(self, journal: Journal, command: str, clock: Callable[[], float] = time.time) -> None:
-        self._journal = journal
+    def __init__(self, files: OwnFiles, command: str, clock: Callable[[], float] = time.time) -> None:
+        self._files = files
         self._clock = clock
         self._owner = {
             "token": secrets.token_hex(8),
@@ -64,11 +62,15 @@ class StoreLock:
         Raises:
             LockedError: somebody else is at work.
         """
-        with self._guarded() as handle:
-            found = _read(handle)
-            if found is not None and self._is_held(found):
+
+        def take(content: bytes | None) -> bytes:
+            found = _read(content)
+            # Where a bucket's answer was lost, it is there already.
+            if found is not None and self._is_held(found) and not self._is_mine(found):
                 raise LockedError(_describe(found))
-            self._write(handle)
+            return self._renewed()
+
+        self._files.swap(take, _NAME)
         self._renewal.start()
 
     def release(self) -> None:
@@ -77,9 +79,8 @@ class StoreLock:
         if self._renewal.is_alive():
             self._renewal.join()
         # Where it cannot be taken away it expires.
-        with contextlib.suppress(OSError, JournalError), self._guarded() as handle:
-            if self._is_mine(_read(handle)):
-                os.unlink(_NAME, dir_fd=handle)
+        with contextlib.suppress(OSError, JournalError):
+            self._files.swap(lambda content: None if self._is_mine(_read(content)) else content, _NAME)
 
     def check(self) -> None:
         """Raises ``LockedError`` if somebody else has taken the lock over."""
@@ -87,26 +88,18 @@ class StoreLock:
             raise LockedError("the lock was lost to another run: this one was stopped for longer than its lease")
 
     def _renew(self) -> None:
-        while not self._stop.wait(LEASE_SECONDS / _RENEWALS_PER_LEASE):
-            with contextlib.suppress(OSError, JournalError), self._guarded() as handle:
-                if not self._is_mine(_read(handle)):
-                    self._lost = True
-                    return
-                self._write(handle)
+        def renew(content: bytes | None) -> bytes | None:
+            if not self._is_mine(_read(content)):
+                self._lost = True
+                return content
+            return self._renewed()
 
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[int]:
-        with self._journal.directory(make=True) as handle:
-            guard = os.open(_GUARD, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=handle)
-            try:
-                fcntl.flock(guard, fcntl.LOCK_EX)
-                yield handle
-            finally:
-                os.close(guard)
+        while not self._lost and not self._stop.wait(LEASE_SECONDS / _RENEWALS_PER_LEASE):
+            with contextlib.suppress(OSError, JournalError):
+                self._files.swap(renew, _NAME)
 
-    def _write(self, handle: int) -> None:
-        lock = {**self._owner, "expires": self._clock() + LEASE_SECONDS}
-        write_file(handle, _NAME, json.dumps(lock).encode())
+    def _renewed(self) -> bytes:
+        return json.dumps({**self._owner, "expires": self._clock() + LEASE_SECONDS}).encode()
 
     def _is_mine(self, found: dict[str, Any] | None) -> bool:
         return found is not None and found.get("token") == self._owner["token"]
@@ -118,11 +111,9 @@ class StoreLock:
         return not (same_place and _is_gone(found.get("pid")))
 
 
-def _read(handle: int) -> dict[str, Any] | None:
+def _read(content: bytes | None) -> dict[str, Any] | None:
     try:
-        found = json.loads(read_file(handle, _NAME))
-    except FileNotFoundError:
-        return None
+        found = json.loads(content or b"null")
     except ValueError:
         # Written by nobody that knows how: as good as none, for it is written complete or not at all.
         return None

@@ -283,8 +283,8 @@ def make(
         made=made,
         as_of=None if as_of is None else int(as_of),
         cutoff=cutoff,
-        root=os.path.abspath(store.root),  # noqa: PTH100 - resolving links would change what the operator named
-        store=identity.of(store.root),
+        root=store.place,
+        store=identity.of(store),
         version=_core.__version__,
         mode=mode,
         policy=policy.path if policy else "",

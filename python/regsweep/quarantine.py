@@ -101,8 +101,8 @@ def confirm(
         UnfinishedError: what is live was brought back, and the runs' record could not be written.
     """
     waiting = waiting or Waiting()
-    journal = Journal(store.root)
-    with StoreLock(journal, "confirm") as lock:
+    journal = Journal(store.own_files)
+    with StoreLock(store.own_files, "confirm") as lock:
         runs = _chosen(journal, run_id)
         forgotten = _settle(store, journal, runs, waiting)
         lock.check()
@@ -118,7 +118,7 @@ def confirm(
 
 def waiting_runs(store: Store) -> list[Run]:
     """Runs that were applied and not confirmed yet."""
-    return [run for run in Journal(store.root).runs() if run.state == "quarantined"]
+    return [run for run in Journal(store.own_files).runs() if run.state == "quarantined"]
 
 
 def _chosen(journal: Journal, run_id: str | None) -> list[Run]:
@@ -241,8 +241,8 @@ def purge(
         StorageError: marking failed. Nothing was removed.
         UnfinishedError: a quarantine could not be listed, or a run's record not be written.
     """
-    journal = Journal(store.root)
-    with StoreLock(journal, "purge") as lock:
+    journal = Journal(store.own_files)
+    with StoreLock(store.own_files, "purge") as lock:
         now = clock()
         due: list[tuple[Run, float]] = []
         early: list[tuple[Run, float]] = []
@@ -348,8 +348,8 @@ def undo(
         StorageError: the quarantine cannot be listed. Nothing was moved.
         UnfinishedError: all was moved back, and the run's record could not be written.
     """
-    journal = Journal(store.root)
-    with StoreLock(journal, f"undo {run_id}"):
+    journal = Journal(store.own_files)
+    with StoreLock(store.own_files, f"undo {run_id}"):
         run = _find(journal, run_id, ("applying", "quarantined", "confirmed", "undoing"))
         if run.permanent:
             raise RunError(f"the run {run_id} removed permanently: nothing can be brought back", key=run_id)

@@ -17,7 +17,6 @@ from support.powers import without_powers
 from support.store_builder import TOP, Store, snapshot
 
 import regsweep
-from regsweep.journal import Journal
 from regsweep.lock import StoreLock
 
 DAY = 86400.0
@@ -129,7 +128,7 @@ def test_a_directory_that_cannot_be_removed_is_named_and_stops_nothing(root: Pat
 
 def test_another_run_at_work_is_waited_for_by_nobody(root: Path) -> None:
     before = hollow(root / TOP)
-    with StoreLock(Journal(str(root)), "apply"):
+    with StoreLock(regsweep.open(root).own_files, "apply"):
         done = empty(root, "--purge")
     assert done.returncode == 4
     assert hollow(root / TOP) == before

@@ -197,7 +197,7 @@ class Cycle:
                 assert not restored.replaced
 
     def state(self) -> str | None:
-        run = Journal(str(self.root)).find(self.run_id)
+        run = Journal(regsweep.open(self.root).own_files).find(self.run_id)
         return run.state if run else None
 
     def push_again(self) -> None:

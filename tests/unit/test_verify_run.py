@@ -57,7 +57,7 @@ def check(
 ) -> Verification:
     clock = clock or Clock()
     return verify(
-        _core.Store(root),
+        regsweep.open(root),
         repositories=(),
         jobs=jobs,
         max_rate=max_rate,
@@ -188,7 +188,7 @@ def test_what_goes_while_it_runs_is_missing_if_it_is_needed(store: Store, tmp_pa
     inventory = _core.Store(root).inventory()
     for digest in (orphan, layer(1)):
         (root / TOP / blob_path(digest)).unlink()
-    run = Run(str(root), inventory, None)
+    run = Run(regsweep.open(root), inventory, None)
     interrupted = run.check_all(2, None)
     done = run.result(interrupted=interrupted)
     assert [(finding.kind, finding.digest) for finding in done.findings] == [("missing", layer(1))]
@@ -226,9 +226,10 @@ def test_an_error_in_a_thread_ends_the_run(store: Store, tmp_path: Path, monkeyp
 def test_a_root_that_goes_away_is_an_error_of_the_storage(store: Store, tmp_path: Path) -> None:
     root = store.write(tmp_path / "storage")
     inventory = _core.Store(root).inventory()
+    opened = regsweep.open(root)
     root.rename(tmp_path / "elsewhere")
     with pytest.raises(regsweep.StorageError, match="No such file or directory"):
-        Run(str(root), inventory, None).check_all(2, None)
+        Run(opened, inventory, None).check_all(2, None)
 
 
 def test_where_no_more_threads_are_to_be_had_those_that_run_do_the_work(

@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def open_state(path: Path, root: Path, *, repositories: Sequence[str] = (), now: float = 5000.0) -> StateFile:
-    return StateFile(str(path), root=str(root), repositories=repositories, now=lambda: now)
+    return StateFile(str(path), store=regsweep.open(root), repositories=repositories, now=lambda: now)
 
 
 def save(path: Path, root: Path, *, is_complete: bool = False, repositories: Sequence[str] = ()) -> None:

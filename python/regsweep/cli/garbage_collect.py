@@ -94,7 +94,7 @@ class _Run:
             cache_bytes=options.cache_size,
         )
         self._begin_report(registry.path, store.root, keep, warnings)
-        self._take_lock(store.root)
+        self._take_lock(store)
 
         catalog = store.scan(progress=self._progress.start(progress.describe_scan))
         marks = catalog.mark(
@@ -123,14 +123,13 @@ class _Run:
             return self._end_report("refused" if refused else "dry-run", code)
         return self._remove(marks, damaged=damaged)
 
-    def _take_lock(self, root: str) -> None:
+    def _take_lock(self, store: library.Store) -> None:
         """Where plans were ever applied, one may be on its way just now. (Elsewhere nothing is left in the storage.)"""
-        if self._options.dry_run or not os.path.lexists(f"{root}/.regsweep"):
+        if self._options.dry_run or not store.own_files.exists():
             return
-        from regsweep.journal import Journal
         from regsweep.lock import StoreLock
 
-        self._lock = StoreLock(Journal(root), "garbage-collect")
+        self._lock = StoreLock(store.own_files, "garbage-collect")
         self._lock.acquire()
 
     def _read_keep_list(self) -> list[str]:

@@ -98,7 +98,7 @@ def run(
 def _take_up(store: Store, name: str, planning: Planning, reporting: Reporting) -> int:
     """Finishes what was interrupted while it was applied: nobody else has its plan any more."""
     codes = [exit_codes.DONE]
-    journal = Journal(store.root)
+    journal = Journal(store.own_files)
     for run in [run for run in journal.runs() if run.state == "applying" and not run.permanent]:
         with tempfile.TemporaryDirectory() as directory, journal.plan(run.id) as plan:
             path = Path(directory) / "plan"

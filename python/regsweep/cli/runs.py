@@ -34,7 +34,7 @@ def runs(store: str, bucket: BucketOptions, settle: float, older_than: float, js
     """List the runs of STORE: what each holds, and what it waits for."""
     with Result(json_path, SCHEMA) as result:
         opened = open_for(store, bucket)
-        found = Journal(opened.root).runs()
+        found = Journal(opened.own_files).runs()
         now = time.time()
         waits = [quarantine.waits_for(run, now, settle, older_than) for run in found]
         result.write(

@@ -10,6 +10,7 @@ from regsweep._core import Aside
 from regsweep.cli.fitting import enumerated
 from regsweep.errors import JournalError
 from regsweep.journal import Journal, Run
+from regsweep.library import Store
 from regsweep.units import format_bytes, format_count, format_moment
 
 # Of tags and repositories: enough to see which.
@@ -18,9 +19,9 @@ _MAX_NAMED = 3
 _UNDOABLE = ("applying", "quarantined", "confirmed", "undoing")
 
 
-def runs_of(root: str, asides: Sequence[Aside]) -> dict[str, Run]:
+def runs_of(store: Store, asides: Sequence[Aside]) -> dict[str, Run]:
     """The records of these runs; one that is lost or damaged is not among them."""
-    journal = Journal(root)
+    journal = Journal(store.own_files)
     found = {}
     for aside in asides:
         try:

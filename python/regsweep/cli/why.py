@@ -110,7 +110,7 @@ def why(
         )
         answer = marks.why(subject, others=MAX_NAMED, progress=line.start(describe_search))
         line.clear()
-        runs = set_aside.runs_of(opened.root, answer.asides)
+        runs = set_aside.runs_of(opened, answer.asides)
         limit = None if all_chains else MAX_CHAINS
         members: dict[str, Any] = {
             "regsweep_version": _core.__version__,

@@ -116,7 +116,7 @@ def held_by(store: Store, *, clock: Callable[[], float] = time.time) -> tuple[He
     Raises:
         JournalError: what runs have left cannot be read.
     """
-    return tuple(_held(run, clock()) for run in Journal(store.root).runs() if run.state in HOLDING)
+    return tuple(_held(run, clock()) for run in Journal(store.own_files).runs() if run.state in HOLDING)
 
 
 def _held(run: Run, now: float) -> Held:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+
+from regsweep.verify.blob_reader import BlobReader
 
 _BLOBS = ("docker", "registry", "v2", "blobs")
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -23,7 +24,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 CHUNK = 1 << 20
 
 
-class BlobFiles:
+class BlobFiles(BlobReader):
     """One thread's way to the blobs below a storage root.
 
     Args:
@@ -38,48 +39,13 @@ class BlobFiles:
         self._quietly = os.O_NOATIME
         self._buffer = bytearray(CHUNK)
 
-    def __enter__(self) -> BlobFiles:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """See ``BlobReader``."""
         self._close_directory()
         os.close(self._root)
 
-    def hash(self, digest: str, read: Callable[[int], None]) -> tuple[str, int]:
-        """The digest that a blob's content really has, by the algorithm of the one it is stored under, and its length.
-
-        Args:
-            digest: under which it is stored.
-            read: told of every piece that was read, with its length in bytes. An exception in it ends the reading.
-
-        Raises:
-            FileNotFoundError: it is not stored.
-            OSError: it cannot be read, or is no regular file.
-        """
-        algorithm = digest.partition(":")[0]
-        hasher = hashlib.new(algorithm, usedforsecurity=False)
-        size_bytes = 0
-        for piece in self._pieces(digest):
-            hasher.update(piece)
-            size_bytes += len(piece)
-            read(len(piece))
-        return f"{algorithm}:{hasher.hexdigest()}", size_bytes
-
-    def read(self, digest: str, limit: int) -> bytes | None:
-        """A blob's content; ``None`` where it is longer than ``limit`` bytes.
-
-        Raises:
-            OSError: as for ``hash``.
-        """
-        content = bytearray()
-        for piece in self._pieces(digest):
-            content += piece
-            if len(content) > limit:
-                return None
-        return bytes(content)
-
-    def _pieces(self, digest: str) -> Iterator[memoryview]:
-        """The content, a piece at a time, each in the same buffer."""
+    def pieces(self, digest: str) -> Iterator[memoryview]:
+        """See ``BlobReader``. All pieces are in the same buffer."""
         with _closing(self._open(digest)) as file:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise OSError(errno.ENXIO, "something else stands where a regular file belongs")

@@ -8,16 +8,22 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from regsweep import _core
 from regsweep._core import Inventory, Note
 from regsweep.errors import RepositoryPatternError, StateError, StorageError
 from regsweep.verify import schema1
 from regsweep.verify.blob_file import BlobFiles
+from regsweep.verify.blob_object import BlobObjects
+from regsweep.verify.blob_reader import BlobReader
 from regsweep.verify.feed import Blob, Feed
 from regsweep.verify.findings import Finding, Wrong, describe, find_missing
 from regsweep.verify.rate import TokenBucket
 from regsweep.verify.state import Pass, StateFile
+
+if TYPE_CHECKING:
+    from regsweep.library import Store
 
 # How often progress is told, and Ctrl-C seen.
 _TICK_SECONDS = 0.1
@@ -85,7 +91,7 @@ class Verification:
 
 
 def verify(
-    core: _core.Store,
+    store: Store,
     *,
     repositories: Sequence[str],
     jobs: int | None,
@@ -101,11 +107,11 @@ def verify(
         keeper = None
         if state is not None:
             # Before anything else, so that a file that will not do costs nothing.
-            file = stack.enter_context(StateFile(state, root=core.root, repositories=repositories))
+            file = stack.enter_context(StateFile(state, store=store, repositories=repositories))
             keeper = _Keeper(file, clock)
         try:
-            inventory = _limited(core.inventory(progress=scanning), repositories)
-            run = Run(core.root, inventory, keeper, max_rate, clock, wait)
+            inventory = _limited(store.core.inventory(progress=scanning), repositories)
+            run = Run(store, inventory, keeper, max_rate, clock, wait)
             interrupted = run.check_all(jobs or default_jobs(), progress)
             return run.result(interrupted=interrupted)
         except _core.CoreError as error:
@@ -186,14 +192,14 @@ class Run:
 
     def __init__(
         self,
-        root: str,
+        store: Store,
         inventory: Inventory,
         keeper: _Keeper | None,
         max_rate: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        self._root = root
+        self._store = store
         self._inventory = inventory
         self._keeper = keeper
         begun = keeper.begun if keeper is not None else Pass(0.0)
@@ -270,9 +276,9 @@ class Run:
     def _check_until_end(self) -> None:
         """What each thread does: checks blobs until there is none, or the run is to end."""
         try:
-            with self._open() as files:
+            with self._open() as blobs:
                 while not self._stop.is_set() and (blob := self._feed.take()) is not None:
-                    self._check(files, blob)
+                    self._check(blobs, blob)
         except _Stopped:
             pass
         except BaseException as error:
@@ -281,17 +287,20 @@ class Run:
                 self._errors.append(error)
             self._stop.set()
 
-    def _open(self) -> BlobFiles:
+    def _open(self) -> BlobReader:
+        if self._store.is_bucket:
+            return BlobObjects(self._store.core)
+        root = self._store.root
         try:
-            return BlobFiles(self._root)
+            return BlobFiles(root)
         except OSError as error:
-            message = f"cannot open {self._root}: {error.strerror}"
-            raise StorageError(message, kind="io", operation="open", key=self._root) from error
+            message = f"cannot open {root}: {error.strerror}"
+            raise StorageError(message, kind="io", operation="open", key=root) from error
 
-    def _check(self, files: BlobFiles, blob: Blob) -> None:
+    def _check(self, blobs: BlobReader, blob: Blob) -> None:
         wrong = gone = None
         try:
-            wrong = self._compare(files, blob.digest)
+            wrong = self._compare(blobs, blob.digest)
         except FileNotFoundError:
             gone = blob.digest
         except OSError as error:
@@ -305,16 +314,16 @@ class Run:
             if gone is not None:
                 self._gone.append(gone)
 
-    def _compare(self, files: BlobFiles, digest: str) -> Wrong | None:
-        found, size_bytes = files.hash(digest, self._account_for)
+    def _compare(self, blobs: BlobReader, digest: str) -> Wrong | None:
+        found, size_bytes = blobs.hash(digest, self._account_for)
         if found == digest:
             return None
         if size_bytes <= _MAX_MANIFEST_BYTES:
-            content = files.read(digest, _MAX_MANIFEST_BYTES)
+            content = blobs.read(digest, _MAX_MANIFEST_BYTES)
             if content is not None and schema1.matches(content, digest):
                 return None
         # Once more: 2.8 writes manifests in place, and a cable or memory that errs does not err the same way twice.
-        found, size_bytes = files.hash(digest, self._account_for)
+        found, size_bytes = blobs.hash(digest, self._account_for)
         return None if found == digest else Wrong(digest, size_bytes)
 
     def _account_for(self, count: int) -> None:

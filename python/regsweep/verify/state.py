@@ -15,12 +15,15 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regsweep import identity
 from regsweep.errors import StateError
 from regsweep.names import DIGEST
 from regsweep.verify.feed import Position
+
+if TYPE_CHECKING:
+    from regsweep.library import Store
 
 _FORMAT = "regsweep.verify-state/1"
 # The storage may be another machine's, with a clock of its own; what is checked once too often costs little.
@@ -51,7 +54,7 @@ class StateFile:
 
     Args:
         path: the file; it need not exist yet. ``FILE.lock`` beside it is the lock.
-        root: the storage root.
+        store: the store.
         repositories: the patterns that limit the verification.
         now: seconds since 1970.
 
@@ -60,12 +63,15 @@ class StateFile:
     """
 
     def __init__(
-        self, path: str, *, root: str, repositories: Sequence[str], now: Callable[[], float] = time.time
+        self, path: str, *, store: Store, repositories: Sequence[str], now: Callable[[], float] = time.time
     ) -> None:
         self._path = path
         self._now = now
-        self._about = {"root": os.path.realpath(root), "repositories": sorted(repositories)}
-        self._identity = identity.of(root)
+        self._about = {
+            "root": store.root if store.is_bucket else os.path.realpath(store.root),
+            "repositories": sorted(repositories),
+        }
+        self._identity = identity.of(store)
         self._lock = self._take_lock()
         try:
             self.begun = self._load()

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 use regsweep_core::scan::{scan, scan_quarantines};
 use regsweep_core::store::any::AnyStore;
 use regsweep_core::store::bucket::{Bucket, Condition, DEFAULT_JOBS};
@@ -21,7 +21,7 @@ use crate::bucket;
 use crate::catalog::Catalog;
 use crate::errors::{convert, exception, unusable};
 use crate::inventory::Inventory;
-use crate::text::name;
+use crate::text::{name, seconds};
 use crate::uploads::Uploads;
 use crate::wait::run;
 
@@ -115,9 +115,28 @@ impl Store {
         Some(found)
     }
 
-    fn read_object(&self, py: Python<'_>, key: &str) -> PyResult<Option<(Vec<u8>, String)>> {
+    fn read_object<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<(Bound<'py, PyBytes>, String)>> {
         let bucket = self.bucket()?;
-        convert(py, run(py, None, |control| bucket.read_object(&Key::new(key), control)))
+        let found = convert(py, run(py, None, |control| bucket.read_object(&Key::new(key), control)))?;
+        Ok(found.map(|(content, version)| (PyBytes::new(py, &content), version)))
+    }
+
+    fn read_range<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        start: u64,
+        length: u64,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let bucket = self.bucket()?;
+        let range = start..start.saturating_add(length);
+        let found = convert(py, run(py, None, |control| bucket.read_range(&Key::new(key), &range, control)))?;
+        Ok(found.map(|bytes| PyBytes::new(py, &bytes)))
+    }
+
+    fn object_time(&self, py: Python<'_>, key: &str) -> PyResult<Option<f64>> {
+        let bucket = self.bucket()?;
+        Ok(convert(py, run(py, None, |control| bucket.object_time(&Key::new(key), control)))?.map(seconds))
     }
 
     #[pyo3(

@@ -28,9 +28,11 @@ mod walk;
 mod xml;
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 pub use client::{Patience, Requests};
 pub use dialect::Condition;
 pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
@@ -179,8 +181,29 @@ impl Bucket {
         )
     }
 
+    /// Reads some bytes of an object: less than wanted where it ends, none behind its end; nothing where there is no such
+    /// object.
+    ///
+    /// # Errors
+    /// Any failure to read.
+    pub fn read_range(&self, key: &Key, range: &Range<u64>, control: &Control) -> Result<Option<Bytes>> {
+        self.settle(control)?;
+        self.get(key, Some(range), control)
+    }
+
+    /// When an object was written; nothing where there is none. Nothing that was seen before counts.
+    ///
+    /// # Errors
+    /// Any failure to look.
+    pub fn object_time(&self, key: &Key, control: &Control) -> Result<Option<SystemTime>> {
+        self.settle(control)?;
+        Ok(self.stat_now(key, control)?.map(|stat| stat.modified))
+    }
+
     /// Writes an object; returns its version, or nothing where the condition does not hold. That may also be because an
     /// answer was lost and the object is there already as it was to be.
+    ///
+    /// For what is regsweep's own: what was seen of the registry counts as before.
     ///
     /// # Errors
     /// Any failure to write.
@@ -192,7 +215,6 @@ impl Bucket {
         control: &Control,
     ) -> Result<Option<String>> {
         self.settle(control)?;
-        self.forget();
         let full = self.full(key);
         let dialect = self.client.dialect();
         self.client.send(
@@ -303,28 +325,36 @@ impl Bucket {
         control: &Control,
         visit: impl FnOnce(Content<'_>) -> Result<()>,
     ) -> Result<()> {
-        let full = self.full(key);
         // One byte more tells whether that is all.
         let most = limit as u64 + 1;
         let range = size_bytes.is_none_or(|size| size >= most).then_some(0..most);
-        let body = self.client.send(
-            Purpose::Get,
-            key,
-            control,
-            || self.client.dialect().get(&full, range.clone()),
-            |answer| match answer.status.as_u16() {
-                200 | 206 => Reading::Done(Some(answer.body.clone())),
-                404 if is_missing_key(&self.client.dialect().explain(&answer.body).0) => Reading::Done(None),
-                // There is no first byte.
-                416 => Reading::Done(Some(bytes::Bytes::new())),
-                _ => Reading::Refused,
-            },
-        )?;
+        let body = self.get(key, range.as_ref(), control)?;
         match body {
             None => visit(Content::Absent),
             Some(body) if body.len() > limit => visit(Content::TooLarge(&body[..limit])),
             Some(body) => visit(Content::Whole(&body)),
         }
+    }
+
+    /// An object, or some bytes of it.
+    fn get(&self, key: &Key, range: Option<&Range<u64>>, control: &Control) -> Result<Option<Bytes>> {
+        let full = self.full(key);
+        let dialect = self.client.dialect();
+        self.client.send(
+            Purpose::Get,
+            key,
+            control,
+            || dialect.get(&full, range.cloned()),
+            |answer| {
+                match answer.status.as_u16() {
+                    200 | 206 => Reading::Done(Some(answer.body.clone())),
+                    404 if is_missing_key(&dialect.explain(&answer.body).0) => Reading::Done(None),
+                    // It ends before the first of these bytes.
+                    416 => Reading::Done(Some(Bytes::new())),
+                    _ => Reading::Refused,
+                }
+            },
+        )
     }
 
     /// Removes some keys, by one request if the store has time for all of them. What one answer has said about a key
