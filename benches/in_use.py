@@ -32,6 +32,7 @@ from support.reference import REGSWEEP, run_reference
 from support.servers import Cache, Redis, Server
 
 from regsweep import plan
+import regsweep
 from regsweep.journal import Journal
 
 CHANGED = "the store changes meanwhile"
