@@ -130,6 +130,12 @@ impl Contents {
         range.map(|(key, versions)| (key.as_slice(), versions.as_slice()))
     }
 
+    /// The keys that have an object now, in order of bytes.
+    pub fn current_keys(&self) -> impl Iterator<Item = &[u8]> {
+        let current = self.keys.iter().filter(|(_, versions)| versions.last().is_some_and(|one| one.object.is_some()));
+        current.map(|(key, _)| key.as_slice())
+    }
+
     /// Whether no key has any version.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

@@ -252,8 +252,8 @@ impl Walk<'_> {
         #[allow(clippy::cast_precision_loss, reason = "numbers of threads")]
         let mut cuts: Vec<Vec<u8>> = (1..parts).map(|number| spread.at(part.mul_add(number as f64, reached))).collect();
         // What follows the hashes is somebody else's.
-        let behind = spread.end();
-        cuts.extend((range.until.as_deref().is_none_or(|until| until > behind.as_slice())).then_some(behind));
+        cuts.push(spread.end());
+        cuts.retain(|cut| cut.as_slice() > last && range.until.as_deref().is_none_or(|until| cut.as_slice() < until));
         cuts
     }
 

@@ -1,0 +1,483 @@
+//! Buckets, on an object store in this process that does what it is told: the same answers as from memory, by as few
+//! requests as there can be, and nothing worse than an error whatever goes wrong.
+#![allow(clippy::unwrap_used)]
+
+mod model;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use model::{build, old, pieces};
+use proptest::prelude::*;
+use regsweep_core::catalog::Target;
+use regsweep_core::digest::{Algorithm, Digest};
+use regsweep_core::error::{Kind, Result};
+use regsweep_core::layout::distribution as layout;
+use regsweep_core::mark::{Marks, Options as Marking, mark};
+use regsweep_core::progress::Control;
+use regsweep_core::remove::{self, Destination};
+use regsweep_core::scan::scan;
+use regsweep_core::store::bucket::{Bucket, Condition, Options, Patience, Provider, Secret};
+use regsweep_core::store::cached::{Cached, Directory};
+use regsweep_core::store::memory::MemoryStore;
+use regsweep_core::store::{Content, Group, Holder, Key, List, Page, Read, Removal, Remove};
+use regsweep_fakebucket::faults::{Action, Match, PerKeyError, Rule, TruncatedPage};
+use regsweep_fakebucket::moment::Moment;
+use regsweep_fakebucket::object::Object;
+use regsweep_fakebucket::{Dialect, Operation, Server};
+
+const BUCKET: &str = "registry";
+const ROOT: &str = "some/root";
+
+struct Fixture {
+    server: Server,
+    number: Mutex<u64>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let server = Server::start(regsweep_fakebucket::Options::default()).unwrap();
+        server.buckets().create(BUCKET);
+        Self { server, number: Mutex::new(0) }
+    }
+
+    /// With all files of a store in memory.
+    fn of(store: &MemoryStore) -> Self {
+        let fixture = Self::new();
+        for (key, (content, _)) in store.contents() {
+            fixture.put(&key.to_string(), &content);
+        }
+        fixture
+    }
+
+    fn put(&self, key: &str, content: &[u8]) {
+        self.put_object(key, Object::new(content.to_vec()));
+    }
+
+    fn put_object(&self, key: &str, object: Object) {
+        let mut number = self.number.lock().unwrap();
+        *number += 1;
+        let seconds = old().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
+        let modified = Moment::from_microseconds(i64::try_from(seconds).unwrap());
+        let bucket = self.server.buckets().get(BUCKET).unwrap();
+        bucket.write().put(format!("{ROOT}/{key}").as_bytes(), object, modified, *number);
+    }
+
+    fn options(&self) -> Options {
+        let keys = Some(("key".to_owned(), Secret("secret".to_owned()), None));
+        let provider = Provider::S3 { region: "us-east-1".to_owned(), keys, path_style: true };
+        let patience =
+            Patience { first_wait: Duration::from_millis(1), tries: 4, throttled: Duration::from_millis(1500) };
+        let endpoint = Some(self.server.url());
+        Options { root: ROOT.to_owned(), endpoint, patience, jobs: 16, ..Options::new(provider, BUCKET) }
+    }
+
+    fn open(&self) -> Bucket {
+        Bucket::open(&self.options()).unwrap()
+    }
+
+    fn requests(&self, operation: Operation) -> u64 {
+        self.server.journal().count(Dialect::S3, operation)
+    }
+
+    fn fault(&self, operation: &str, key: &str, times: u64, action: Action) {
+        let when = Match {
+            operation: Some(operation.to_owned()),
+            key_contains: (!key.is_empty()).then(|| key.to_owned()),
+            times: Some(times),
+            ..Match::default()
+        };
+        self.server.faults().add(Rule { when, action });
+    }
+
+    fn keys(&self) -> BTreeSet<String> {
+        let bucket = self.server.buckets().get(BUCKET).unwrap();
+        let bucket = bucket.read();
+        let keys = bucket.current_keys().map(|key| String::from_utf8(key.to_vec()).unwrap());
+        keys.map(|key| key.strip_prefix(ROOT).unwrap()[1..].to_owned()).collect()
+    }
+}
+
+fn run(store: &(impl List + Read), delete_untagged: bool) -> Result<Marks> {
+    let control = Control::default();
+    let catalog = Arc::new(scan(store, old() + Duration::from_secs(100_000_000), &control)?);
+    mark(store, catalog, Marking { delete_untagged, ..Marking::default() }, &control)
+}
+
+/// All that a mark has found, in words.
+fn findings(marks: &Marks) -> String {
+    let links: Vec<_> = marks.layer_links.iter().collect();
+    let manifests: Vec<_> = marks.eligible_manifests().collect();
+    let blobs: Vec<_> = marks.blobs.iter().collect();
+    let catalog = &marks.catalog;
+    let of = |id: u32| catalog.manifests().digest(id);
+    let tags: Vec<String> = catalog
+        .repositories
+        .iter()
+        .flat_map(|repository| repository.tags.iter().flatten().map(|tag| (repository.display_name(), tag)))
+        .map(|(repository, tag)| match &tag.target {
+            Target::Manifest(id) => format!("{repository}:{} {}", String::from_utf8_lossy(&tag.name), of(*id)),
+            other => format!("{repository}:{} {other:?}", String::from_utf8_lossy(&tag.name)),
+        })
+        .collect();
+    format!(
+        "{} {} {blobs:?} {manifests:?} {links:?} {tags:?} {:?} {}",
+        marks.marked_count,
+        marks.blobs.stored_count,
+        marks.notes,
+        marks.damaged.len(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_bucket_is_marked_as_the_same_store_in_memory_is(pieces in pieces(), delete_untagged: bool) {
+        let (store, _, _) = build(&pieces);
+        let fixture = Fixture::of(&store);
+        let expected = run(&store, delete_untagged).unwrap();
+        let found = run(&fixture.open(), delete_untagged).unwrap();
+        prop_assert_eq!(findings(&found), findings(&expected));
+        // Everything in one page, what earlier runs have set aside in another, and each manifest once.
+        prop_assert_eq!(fixture.requests(Operation::List), 2);
+        prop_assert_eq!(fixture.requests(Operation::Get), expected.catalog.manifests().read_count() as u64);
+        prop_assert_eq!(fixture.requests(Operation::Head), 0);
+    }
+
+    #[test]
+    fn what_is_removed_from_a_bucket_is_what_is_removed_from_memory(pieces in pieces(), delete_untagged: bool) {
+        let (store, _, _) = build(&pieces);
+        let fixture = Fixture::of(&store);
+        let bucket = fixture.open();
+        let (nowhere, control) = (Destination::Nowhere(None), Control::default());
+        let in_memory = remove::remove_eligible(&store, &mut run(&store, delete_untagged).unwrap(), nowhere, &control);
+        let marks = &mut run(&bucket, delete_untagged).unwrap();
+        let removed = remove::remove_eligible(&bucket, marks, nowhere, &control).unwrap();
+        prop_assert_eq!(removed.blob_bytes, in_memory.unwrap().blob_bytes);
+        prop_assert!(removed.failures.is_empty());
+        prop_assert_eq!(fixture.keys(), store.files().iter().map(ToString::to_string).collect::<BTreeSet<_>>());
+        // One for each kind of link, and one for blobs.
+        prop_assert!(fixture.requests(Operation::DeleteObjects) <= 4);
+        prop_assert_eq!(fixture.requests(Operation::Delete), 0);
+    }
+}
+
+fn digest(number: u64) -> Digest {
+    Digest::of(Algorithm::Sha256, &number.to_le_bytes())
+}
+
+/// Nothing but names: what a listing is made of.
+fn large(fixture: &Fixture, blobs: u64, repositories: u64, layers: u64) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for number in 0..blobs {
+        keys.insert(format!("{}/data", layout::blob(&digest(number))));
+    }
+    for repository in 0..repositories {
+        // One of them with most of what there is.
+        for layer in 0..if repository == 3 { layers * repositories } else { layers } {
+            let hex = digest(layer).to_string().replace("sha256:", "");
+            keys.insert(format!("{}/team/app-{repository:04}/_layers/sha256/{hex}/link", layout::REPOSITORIES));
+        }
+    }
+    for key in &keys {
+        fixture.put(key, b"x");
+    }
+    keys
+}
+
+fn walk(store: &Bucket, directory: &str, found: &mut BTreeSet<String>) {
+    let listed: Mutex<Vec<(String, bool)>> = Mutex::default();
+    let key = Key::new(directory);
+    let control = Control::default();
+    store
+        .list(&[key.clone()], &control, &|_, page| {
+            if let Page::Entries(entries) = page {
+                let is_directory = |kind| kind == regsweep_core::store::EntryKind::Directory;
+                let entries = entries.iter().map(|entry| (key.join(entry.name).to_string(), is_directory(entry.kind)));
+                listed.lock().unwrap().extend(entries);
+            }
+            Ok(())
+        })
+        .unwrap();
+    for (key, is_directory) in listed.into_inner().unwrap() {
+        if is_directory { walk(store, &key, found) } else { assert!(found.insert(key), "a key twice") }
+    }
+}
+
+#[test]
+fn a_large_bucket_is_listed_whole_side_by_side_by_hardly_more_pages_than_it_has() {
+    let fixture = Fixture::new();
+    let keys = large(&fixture, 60_000, 100, 200);
+    let pages = keys.len().div_ceil(1000) as u64;
+    let bucket = fixture.open();
+    bucket.survey(&[Key::new(".regsweep"), Key::new(layout::TOP)], &Control::default()).unwrap();
+    let requests = fixture.requests(Operation::List);
+    assert_eq!(bucket.listed_count(), keys.len());
+    assert!(requests * 10 <= pages * 11, "{requests} requests for {pages} pages");
+    assert!(fixture.server.journal().most_in_flight() >= 4, "one after the other");
+    let mut found = BTreeSet::new();
+    walk(&bucket, "", &mut found);
+    assert_eq!(found, keys);
+    assert_eq!(fixture.requests(Operation::List), requests, "all of it from what was seen");
+}
+
+#[test]
+fn what_was_not_surveyed_is_listed_when_it_is_asked_for() {
+    let fixture = Fixture::new();
+    let keys = large(&fixture, 40, 3, 5);
+    fixture.put("docker/registry/v2//odd", b"x");
+    let bucket = fixture.open();
+    let mut found = BTreeSet::new();
+    walk(&bucket, "", &mut found);
+    assert_eq!(found, keys);
+    let absent = Mutex::new(0);
+    let visit = |_: usize, page: Page<'_>| {
+        *absent.lock().unwrap() += usize::from(matches!(page, Page::Absent));
+        Ok(())
+    };
+    bucket.list(&[Key::new("docker/nothing"), Key::root()], &Control::default(), &visit).unwrap();
+    assert_eq!(absent.into_inner().unwrap(), 1);
+}
+
+#[test]
+fn a_second_run_lists_and_reads_nothing() {
+    let (store, _, _) = build(&sample());
+    let fixture = Fixture::of(&store);
+    let cache = tempfile::tempdir().unwrap();
+    let open = || Cached::new(fixture.open(), Some(Directory::new(cache.path().to_owned(), 1 << 30)));
+    let first = run(&open(), true).unwrap();
+    assert!(fixture.requests(Operation::Get) > 0);
+    fixture.server.journal().reset();
+    let second = run(&open(), true).unwrap();
+    assert_eq!(findings(&first), findings(&second));
+    assert_eq!(fixture.server.journal().counts(), BTreeMap::from([("s3.list".to_owned(), 2)]));
+}
+
+/// Ten images in two repositories, all tagged.
+fn sample() -> Vec<model::Piece> {
+    let piece = |number: u8| model::Piece {
+        repository: number % 2,
+        layers: vec![number, number / 2],
+        children: Vec::new(),
+        subject: None,
+        tagged: true,
+        linked: true,
+    };
+    (0..10).map(piece).collect()
+}
+
+/// The tag that a store of [`sample`] has, and the key of its link.
+fn first_tag(fixture: &Fixture) -> String {
+    let keys = fixture.keys();
+    keys.into_iter().find(|key| key.contains("/tags/") && key.ends_with("/current/link")).unwrap()
+}
+
+#[test]
+fn only_a_checksum_of_a_known_digest_saves_reading_a_tag() {
+    let (store, _, _) = build(&sample());
+    let expected = findings(&run(&store, true).unwrap());
+    for etag in ["d41d8cd98f00b204e9800998ecf8427e-1", "not-a-checksum", "00000000000000000000000000000000"] {
+        let fixture = Fixture::of(&store);
+        let tag = first_tag(&fixture);
+        let content = store.contents()[&Key::new(&tag)].0.clone();
+        fixture.put_object(&tag, Object { etag: etag.to_owned(), ..Object::new(content) });
+        let marks = run(&fixture.open(), true).unwrap();
+        assert_eq!(findings(&marks), expected, "{etag}");
+        let manifests = marks.catalog.manifests().read_count() as u64;
+        assert_eq!(fixture.requests(Operation::Get), manifests + 1, "{etag}: one tag is read");
+    }
+}
+
+#[test]
+fn a_tag_that_points_elsewhere_than_its_lone_history_says_is_read() {
+    let (store, _, _) = build(&sample());
+    let fixture = Fixture::of(&store);
+    let tag = first_tag(&fixture);
+    let other = digest(77).to_string();
+    fixture.put(&tag, other.as_bytes());
+    let marks = run(&fixture.open(), true).unwrap();
+    assert!(findings(&marks).contains(&other), "the tag's real target");
+}
+
+#[test]
+fn passing_trouble_is_sat_out() {
+    let (store, _, _) = build(&sample());
+    let expected = findings(&run(&store, true).unwrap());
+    let troubles: [(&str, Action); 9] = [
+        ("list", Action { status: Some(503), code: Some("SlowDown".into()), ..Action::default() }),
+        ("get", Action { status: Some(429), ..Action::default() }),
+        ("get", Action { status: Some(500), ..Action::default() }),
+        ("list", Action { truncate_body: Some(100), ..Action::default() }),
+        ("get", Action { truncate_body: Some(10), ..Action::default() }),
+        ("list", Action { truncated_page: Some(TruncatedPage::Cut), ..Action::default() }),
+        ("list", Action { slow_down_in_200: true, ..Action::default() }),
+        ("get", Action { expired_token: true, ..Action::default() }),
+        ("get", Action { slow_body_ms: 50, lose_response: true, ..Action::default() }),
+    ];
+    for (operation, action) in troubles {
+        let fixture = Fixture::of(&store);
+        fixture.fault(operation, "", 1, action.clone());
+        let bucket = fixture.open();
+        let marks = run(&bucket, true).unwrap();
+        assert_eq!(findings(&marks), expected, "{operation}: {action:?}");
+        assert_eq!(fixture.server.faults().all()[0].struck, 1, "{action:?}");
+    }
+}
+
+#[test]
+fn lasting_trouble_ends_the_run() {
+    let (store, _, _) = build(&sample());
+    let troubles: [(&str, Action); 7] = [
+        ("list", Action { status: Some(503), ..Action::default() }),
+        ("get", Action { status: Some(500), ..Action::default() }),
+        ("get", Action { status: Some(403), code: Some("AccessDenied".into()), ..Action::default() }),
+        ("list", Action { expired_token: true, ..Action::default() }),
+        ("list", Action { truncated_page: Some(TruncatedPage::Cut), ..Action::default() }),
+        ("list", Action { slow_down_in_200: true, ..Action::default() }),
+        ("get", Action { truncate_body: Some(10), ..Action::default() }),
+    ];
+    for (operation, action) in troubles {
+        let fixture = Fixture::of(&store);
+        fixture.fault(operation, "", u64::MAX, action.clone());
+        let error = run(&fixture.open(), true).unwrap_err();
+        assert_eq!(error.kind(), Kind::Io, "{operation}: {action:?}: {error}");
+    }
+}
+
+#[test]
+fn a_manifest_that_one_request_does_not_find_is_no_absence() {
+    let (store, _, _) = build(&sample());
+    let fixture = Fixture::of(&store);
+    fixture.fault("get", "blobs/", u64::MAX, Action { vanish: true, ..Action::default() });
+    let error = run(&fixture.open(), true).unwrap_err();
+    assert_eq!(error.kind(), Kind::Changed, "{error}");
+}
+
+#[test]
+fn a_manifest_that_a_listing_leaves_out_is_no_absence() {
+    let (store, _, _) = build(&sample());
+    let marks = run(&store, true).unwrap();
+    let id = marks.catalog.repositories[0].revisions[0].manifest;
+    let manifest = marks.catalog.manifests().digest(id);
+    let fixture = Fixture::of(&store);
+    let hex = manifest.to_string().replace("sha256:", "");
+    // The large listing leaves it out; the one that asks for nothing else does not.
+    fixture.fault("list", &hex, 2, Action { omit_from_listing: true, ..Action::default() });
+    let found = run(&fixture.open(), true);
+    if let Ok(found) = found {
+        assert!(!found.blobs.contains(&manifest));
+        assert!(found.live.contains(&manifest), "its image stays");
+    }
+}
+
+#[test]
+fn each_key_of_a_removal_has_its_own_outcome() {
+    let fixture = Fixture::new();
+    let names: Vec<String> = (0..2500).map(|number| format!("{number:04}")).collect();
+    for name in &names {
+        fixture.put(&format!("d/{name}/link"), b"x");
+    }
+    let per_key = |code: &str, keys: &str| Action {
+        per_key_error: Some(PerKeyError { code: code.into(), keys_contain: keys.into() }),
+        ..Action::default()
+    };
+    fixture.fault("delete_objects", "", u64::MAX, per_key("AccessDenied", "/0007/"));
+    fixture.fault("delete_objects", "", 2, per_key("SlowDown", "/1"));
+    fixture.fault("delete_objects", "", 1, Action { lose_response: true, ..Action::default() });
+    let group = Group { directory: Key::new("d"), names: names.iter().collect(), leaf: "link" };
+    let outcomes: Mutex<BTreeMap<usize, bool>> = Mutex::default();
+    let visit = |_: usize, index: usize, outcome: Result<Removal>| {
+        let removed = matches!(outcome, Ok(Removal::Removed));
+        assert!(outcomes.lock().unwrap().insert(index, removed).is_none(), "a key twice");
+    };
+    fixture.open().remove(&[group], Holder::Keep, &Control::default(), &visit).unwrap();
+    let outcomes = outcomes.into_inner().unwrap();
+    assert_eq!(outcomes.len(), 2500);
+    let failed: Vec<usize> = outcomes.into_iter().filter(|(_, removed)| !removed).map(|(index, _)| index).collect();
+    assert_eq!(failed, [7]);
+    assert_eq!(fixture.keys(), BTreeSet::from(["d/0007/link".to_owned()]));
+}
+
+#[test]
+fn a_removal_of_many_takes_one_request_for_a_thousand() {
+    let fixture = Fixture::new();
+    let names: Vec<String> = (0..7300).map(|number| format!("{number:04}")).collect();
+    for name in &names {
+        fixture.put(&format!("d/{name}/link"), b"x");
+    }
+    let groups = Group::split(&Key::new("d"), "link", &names);
+    fixture.open().remove(&groups, Holder::Keep, &Control::default(), &|_, _, outcome| drop(outcome.unwrap())).unwrap();
+    assert_eq!(fixture.requests(Operation::DeleteObjects), 8);
+    assert!(fixture.keys().is_empty());
+}
+
+#[test]
+fn objects_are_written_on_conditions() {
+    let fixture = Fixture::new();
+    let (bucket, control) = (fixture.open(), Control::default());
+    let key = Key::new(".regsweep/lock");
+    assert_eq!(bucket.read_object(&key, &control).unwrap(), None);
+    let first = bucket.write_object(&key, b"one", &Condition::Absent, &control).unwrap().unwrap();
+    assert_eq!(bucket.write_object(&key, b"two", &Condition::Absent, &control).unwrap(), None);
+    assert_eq!(bucket.read_object(&key, &control).unwrap(), Some((b"one".to_vec(), first.clone())));
+    let changed = Condition::Version(first);
+    assert!(bucket.write_object(&key, b"two", &changed, &control).unwrap().is_some());
+    assert_eq!(bucket.write_object(&key, b"three", &changed, &control).unwrap(), None);
+    assert_eq!(bucket.read_object(&key, &control).unwrap().unwrap().0, b"two");
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_an_error_and_not_an_empty_one() {
+    let fixture = Fixture::new();
+    let bucket = Bucket::open(&Options { bucket: "nobody".to_owned(), ..fixture.options() }).unwrap();
+    let error = run(&bucket, true).unwrap_err();
+    assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+}
+
+#[test]
+fn a_wish_to_stop_is_heard_while_a_request_is_under_way() {
+    let (store, _, _) = build(&sample());
+    let fixture = Fixture::of(&store);
+    fixture.fault("list", "", 1, Action { delay_ms: 600_000, ..Action::default() });
+    let bucket = fixture.open();
+    let control = Control::default();
+    std::thread::scope(|scope| {
+        let scanning = scope.spawn(|| scan(&bucket, old(), &control));
+        while fixture.server.journal().most_in_flight() == 0 {
+            std::thread::yield_now();
+        }
+        control.stop();
+        assert_eq!(scanning.join().unwrap().unwrap_err().kind(), Kind::Cancelled);
+    });
+}
+
+#[test]
+fn large_objects_are_read_as_far_as_they_are_wanted() {
+    let fixture = Fixture::new();
+    fixture.put("a/large", &[7; 100]);
+    fixture.put("a/just", &[7; 10]);
+    fixture.put("a/empty", b"");
+    let bucket = fixture.open();
+    for surveyed in [false, true] {
+        if surveyed {
+            bucket.survey(&[Key::new("a")], &Control::default()).unwrap();
+        }
+        let groups = Group::split(&Key::new("a"), "", ["large", "just", "empty", "nothing"]);
+        let seen: Mutex<BTreeMap<usize, String>> = Mutex::default();
+        bucket
+            .read(&groups, 10, &Control::default(), &|_, index, content| {
+                let text = match content {
+                    Content::Absent => "absent".to_owned(),
+                    Content::Whole(bytes) => format!("whole {}", bytes.len()),
+                    Content::TooLarge(bytes) => format!("beginning {}", bytes.len()),
+                };
+                seen.lock().unwrap().insert(index, text);
+                Ok(())
+            })
+            .unwrap();
+        let seen: Vec<String> = seen.into_inner().unwrap().into_values().collect();
+        assert_eq!(seen, ["beginning 10", "whole 10", "whole 0", "absent"], "{surveyed}");
+    }
+}
