@@ -1,5 +1,5 @@
 # Everything a person or CI does here. `make demo` and `make test` need nothing but Python, a Rust toolchain and,
-# for all of the tests, root on a Debian with apt, and Go.
+# for all of the tests, root on a Debian with apt, Go, and npm.
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -21,7 +21,7 @@ setup: $(VENV)/.ready ## a virtual environment with all that development needs
 build: setup ## the extension, optimised, installed into the virtual environment
 	@PIP_QUIET=1 maturin develop --release --quiet
 
-servers: ## the registries and clients that the tests run against
+servers: ## the registries, object stores and clients that the tests run against
 	@tools/install-servers.sh $(TOOLS)
 
 demo: build ## set up, build, and collect a sample store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +17,9 @@ REGISTRIES = {2: "docker-registry", 3: "registry"}
 
 def find(name: str) -> str:
     """A program's path; the test is left out where there is none."""
-    found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
+    # Some come with Python packages, and so lie beside the interpreter.
+    places = [str(TOOLS), os.environ.get("PATH", ""), str(Path(sys.executable).parent)]
+    found = shutil.which(name, path=os.pathsep.join(places))
     if found is None:
         leave_out(f"{name} is not installed")
     return found

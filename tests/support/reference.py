@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.programs import find_registry
+from support.sections import Section, write_section
 from support.store_builder import write_config
 
 REGSWEEP = Path(sys.executable).with_name("regsweep")
@@ -70,14 +71,16 @@ def _take_apart(run: Run) -> Run:
     return run
 
 
-def run_program(command: list[str], environment: dict[str, str] | None = None) -> Run:
+def run_program(
+    command: list[str], environment: dict[str, str] | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Run:
     """Runs a program to its end, and takes apart what it prints."""
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        timeout=TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         env={**os.environ, **(environment or {})},
     )
     return _take_apart(Run(done.returncode, done.stdout, done.stderr))
@@ -89,10 +92,27 @@ def _config(root: Path) -> Path:
 
 def run_reference(major: int, root: Path, *flags: str) -> Run:
     """Runs ``garbage-collect`` of 2.8 or 3.x on a store."""
-    program = find_registry(major)
+    return _collect(major, _config(root), flags, {}, TIMEOUT_SECONDS)
+
+
+def run_reference_on(
+    major: int, section: Section, directory: Path, *flags: str, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Run:
+    """Runs ``garbage-collect`` of 2.8 or 3.x on a bucket; its configuration is written into a directory.
+
+    Args:
+        timeout_seconds: each of its requests waits for the one before, so that latency and objects make it slow.
+    """
+    return _collect(major, write_section(directory, section), flags, section.environment, timeout_seconds)
+
+
+def _collect(
+    major: int, config: Path, flags: tuple[str, ...], environment: dict[str, str], timeout_seconds: float
+) -> Run:
+    command = [find_registry(major), "garbage-collect", *flags, str(config)]
     # Without this, 3.x logs for ever that it has nowhere to send its traces.
-    environment = {"OTEL_TRACES_EXPORTER": "none"}
-    return run_program([program, "garbage-collect", *flags, str(_config(root))], environment)
+    environment = {**environment, "OTEL_TRACES_EXPORTER": "none"}
+    return run_program(command, environment, timeout_seconds=timeout_seconds)
 
 
 def run_regsweep(root: Path, *flags: str) -> Run:

@@ -1,19 +1,17 @@
-"""Real registries as processes on loopback: started on a storage root, waited for, stopped, their logs kept.
+"""Real registries as processes on loopback: started on a storage, waited for, stopped, their logs kept.
 
     with Server(3, root, directory) as server:
         server.registry.tags("library/app")
     server.config                                      # what a collector is given
 
-A server asks the system for a free port and says in its log which one it got, so nothing races for a number. (Redis
-cannot do that; it is given a number that was free, and its password tells it from others.)
+The storage is a root on disk, or a root in a bucket (``support.buckets``). A server asks the system for a free port, so
+nothing races for a number. (Redis cannot do that; it is given a number that was free, and its password tells it from
+others.)
 """
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
-import shutil
 import socket
 import subprocess
 import time
@@ -23,20 +21,17 @@ from typing import Literal, TypeAlias
 
 import redis
 
+from support import processes, sections
+from support.processes import START_TIMEOUT_SECONDS
 from support.programs import find, find_registry
 from support.registry import Registry
-
-# Starting takes 0.1 s; on a machine that compiles on all cores it may take far more.
-START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 10.0
+from support.sections import Section
 
 CONFIG = """\
 version: 0.1
 log: {{level: info, accesslog: {{disabled: true}}}}
 storage:
-  filesystem:
-    rootdirectory: {root}
-  delete:
+{section}  delete:
     enabled: true
   maintenance:
     uploadpurging: {{enabled: false}}
@@ -78,7 +73,7 @@ class Redis:
                 time.sleep(0.02)
             else:
                 return self
-        _stop(self._process)
+        processes.stop(self._process)
         raise AssertionError(f"{self.program} does not start")
 
     def _start(self) -> None:
@@ -88,7 +83,7 @@ class Redis:
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--requirepass", self.password]
         options += ["--save", "", "--appendonly", "no", "--dir", str(self.directory)]
         self._process = subprocess.Popen(
-            [*_dying_with_its_parent(), self.program, *options],
+            [*processes.dying_with_its_parent(), self.program, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -97,7 +92,7 @@ class Redis:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _stop(self._process)
+        processes.stop(self._process)
         self._process = None
 
 
@@ -105,34 +100,37 @@ Cache: TypeAlias = Literal["inmemory"] | Redis | None
 """Where a registry caches blob descriptors: nowhere, in its own memory, or in a Redis that is running."""
 
 
-def _configuration(major: int, root: Path, *, read_only: bool, cache: Cache) -> str:
-    text = CONFIG.format(root=root, read_only=str(read_only).lower())
+def _configuration(major: int, section: Section, *, read_only: bool, cache: Cache) -> str:
+    text = CONFIG.format(section=section.text, read_only=str(read_only).lower())
     if cache is not None:
         kind = "redis" if isinstance(cache, Redis) else cache
         text = text.replace("  maintenance:\n", f"  cache: {{blobdescriptor: {kind}}}\n  maintenance:\n")
     return text + (cache.section(major) if isinstance(cache, Redis) else "")
 
 
-def _dying_with_its_parent() -> list[str]:
-    """What to put before a command so that tests which are killed leave no server behind."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
-
-
 class Server:
-    """A registry of a major version on a storage root; one run of it for each ``with``."""
+    """A registry of a major version on a storage; one run of it for each ``with``."""
 
     def __init__(
-        self, major: int, root: Path, directory: Path, *, read_only: bool = False, cache: Cache = None
+        self, major: int, storage: Path | Section, directory: Path, *, read_only: bool = False, cache: Cache = None
     ) -> None:
         self.major = major
-        self.root = root
+        self.storage = storage
+        section = sections.of(storage)
         self.program = find_registry(major)
         self.config = directory / "registry.yml"
-        self.config.write_text(_configuration(major, root, read_only=read_only, cache=cache))
+        self.config.write_text(_configuration(major, section, read_only=read_only, cache=cache))
         self.log = directory / "registry.log"
+        # Without this, 3.x logs for ever that it has nowhere to send its traces.
+        self._environment = {**section.environment, "OTEL_TRACES_EXPORTER": "none"}
         self._process: subprocess.Popen[bytes] | None = None
         self._registry: Registry | None = None
+
+    @property
+    def root(self) -> Path:
+        """The storage root on disk."""
+        assert isinstance(self.storage, Path), "in a bucket"
+        return self.storage
 
     @property
     def registry(self) -> Registry:
@@ -147,18 +145,9 @@ class Server:
         return self._process.pid
 
     def __enter__(self) -> Server:
-        # Without this, 3.x logs for ever that it has nowhere to send its traces.
-        environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*_dying_with_its_parent(), self.program, "serve", str(self.config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
+        self._process = processes.start([self.program, "serve", str(self.config)], self.log, self._environment)
         try:
-            self._registry = Registry(f"127.0.0.1:{self._wait_for_port()}")
+            self._registry = Registry(f"127.0.0.1:{processes.wait_for_port(self._process, self.log)}")
             assert self._registry.is_ready()
         except BaseException:
             self.__exit__(None, None, None)
@@ -168,33 +157,10 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _stop(self._process)
+        processes.stop(self._process)
         self._process = self._registry = None
 
     def restart(self) -> None:
         """Ends the registry, and starts it anew on another port."""
         self.__exit__(None, None, None)
         self.__enter__()
-
-    def _wait_for_port(self) -> int:
-        assert self._process is not None
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            text = self.log.read_text(errors="replace")
-            if listening := re.search(r"listening on 127\.0\.0\.1:(\d+)", text):
-                return int(listening[1])
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"{self.program} does not start:\n{self.log.read_text(errors='replace')}")
-
-
-def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    if process is None:
-        return
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
