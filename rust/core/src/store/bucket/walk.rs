@@ -23,12 +23,10 @@ use crate::key::Key;
 use crate::progress::Control;
 use crate::spill::Spill;
 
-/// The fewest pages worth a chain of their own: one more chain takes half a page more, on the average.
-const PAGES_PER_PART: usize = 8;
+/// The fewest pages worth a chain of their own. One more chain takes half a page more, on the average: 3 % of these.
+const PAGES_PER_PART: usize = 16;
 /// Keys of one directory of hashes that a page must hold to say how many follow.
 const TELLING: usize = 200;
-/// Deepest directory looked into for names to cut between.
-const DEEPEST: usize = 12;
 
 /// What one chain lists.
 #[derive(Clone, Debug)]
@@ -173,6 +171,7 @@ impl Walk<'_> {
         scope: &'scope thread::Scope<'scope, '_>,
     ) -> Result<Run> {
         let mut run = Run::new(&self.spill);
+        let mut first = Vec::new();
         let mut last = range.after.clone();
         let start = Start::After(range.after.clone());
         let mut query = Query { prefix: range.prefix.clone(), start, delimited: false, limit: None };
@@ -187,6 +186,9 @@ impl Walk<'_> {
                 run.push(key, stat);
             }
             Control::count(&self.control.counters.listed, found.keys.len());
+            if pages == 1 {
+                first.extend_from_slice(found.keys.iter().next().unwrap_or_default());
+            }
             if let Some(key) = found.last() {
                 last.clear();
                 last.extend_from_slice(key);
@@ -206,7 +208,8 @@ impl Walk<'_> {
             if cuts.is_empty() && pages >= next_look {
                 // A look that was of no use is not soon tried again.
                 next_look = pages * 2;
-                cuts = self.cut_directories(&range, &last, wanted)?;
+                // As much may follow as there was.
+                cuts = self.cut_directories(&range, &first, &last, wanted.min(pages / PAGES_PER_PART))?;
             }
             if let Some(first) = cuts.first() {
                 let ends = cuts.iter().skip(1).cloned().map(Some).chain([range.until.take()]);
@@ -257,30 +260,33 @@ impl Walk<'_> {
         cuts
     }
 
-    /// Where to cut between directories that follow, by a delimited page of the deepest that has any.
-    fn cut_directories(&self, range: &Range, last: &[u8], wanted: usize) -> Result<Vec<Vec<u8>>> {
+    /// Where to cut between directories that follow, by a delimited page: of the directory in which the chain has come
+    /// forward, or of the nearest one above it where something follows.
+    fn cut_directories(&self, range: &Range, first: &[u8], last: &[u8], most: usize) -> Result<Vec<Vec<u8>>> {
+        let alike = first.iter().zip(last).take_while(|(one, other)| one == other).count();
+        let above = |slash: &usize| *slash < alike && *slash + 1 >= range.prefix.len();
+        let mut ends: Vec<usize> = memchr::memchr_iter(b'/', last).filter(above).map(|slash| slash + 1).collect();
+        ends.insert(0, range.prefix.len());
+        ends.dedup();
         let mut found = Page::default();
-        let mut depth = range.prefix.len();
-        for _ in 0..DEEPEST {
-            // What is below the directory that the chain is in right now, at each depth from the top.
-            let Some(slash) = last.get(depth..).and_then(|rest| memchr::memchr(b'/', rest)) else { break };
-            let mut behind = last[..depth + slash].to_vec();
+        for end in ends.into_iter().rev() {
+            let Some(slash) = memchr::memchr(b'/', &last[end..]) else { continue };
+            let mut behind = last[..end + slash].to_vec();
             // The character after the slash: behind everything in that directory.
             behind.push(b'0');
             let start = Start::After(behind.clone());
-            let query = Query { prefix: last[..depth].to_vec(), start, delimited: true, limit: None };
+            let query = Query { prefix: last[..end].to_vec(), start, delimited: true, limit: None };
             page(self.client, &query, &behind, self.control, &mut found)?;
             let names: Vec<&[u8]> = found
                 .prefixes
                 .iter()
-                .filter(|name| !range.is_beyond(name) && *name > last)
                 .map(|name| name.strip_suffix(b"/").unwrap_or(name))
+                .filter(|name| *name > last && !range.is_beyond(name))
                 .collect();
             if !names.is_empty() {
-                let step = names.len().div_ceil(wanted.min(PAGES_PER_PART * 2)).max(1);
-                return Ok(names.into_iter().step_by(step).map(<[u8]>::to_vec).collect());
+                let step = names.len().div_ceil(most.max(1));
+                return Ok(names.into_iter().skip(step / 2).step_by(step).map(<[u8]>::to_vec).collect());
             }
-            depth += slash + 1;
         }
         Ok(Vec::new())
     }
