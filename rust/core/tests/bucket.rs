@@ -25,6 +25,7 @@ use regsweep_core::store::{Content, Group, Holder, Key, List, Page, Read, Remova
 use regsweep_fakebucket::faults::{Action, Match, PerKeyError, Rule, TruncatedPage};
 use regsweep_fakebucket::moment::Moment;
 use regsweep_fakebucket::object::Object;
+use regsweep_fakebucket::throttle::Limits;
 use regsweep_fakebucket::{Dialect, Operation, Server};
 
 const BUCKET: &str = "registry";
@@ -192,7 +193,7 @@ fn walk(store: &Bucket, directory: &str, found: &mut BTreeSet<String>) {
     let key = Key::new(directory);
     let control = Control::default();
     store
-        .list(&[key.clone()], &control, &|_, page| {
+        .list(std::slice::from_ref(&key), &control, &|_, page| {
             if let Page::Entries(entries) = page {
                 let is_directory = |kind| kind == regsweep_core::store::EntryKind::Directory;
                 let entries = entries.iter().map(|entry| (key.join(entry.name).to_string(), is_directory(entry.kind)));
@@ -211,6 +212,8 @@ fn a_large_bucket_is_listed_whole_side_by_side_by_hardly_more_pages_than_it_has(
     let fixture = Fixture::new();
     let keys = large(&fixture, 60_000, 100, 200);
     let pages = keys.len().div_ceil(1000) as u64;
+    // As far away as a bucket is.
+    fixture.server.throttle().set(Limits { latency_ms: 5, ..Limits::default() });
     let bucket = fixture.open();
     bucket.survey(&[Key::new(".regsweep"), Key::new(layout::TOP)], &Control::default()).unwrap();
     let requests = fixture.requests(Operation::List);

@@ -11,7 +11,8 @@
 use std::sync::Arc;
 
 use super::record;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::key::Key;
 use crate::spill::{Kept, Spill};
 use crate::store::{EntryKind, Stat};
 
@@ -83,17 +84,22 @@ pub(super) fn spill() -> Arc<Spill> {
 }
 
 impl Snapshot {
-    /// Puts runs together. Their ranges do not overlap.
-    pub(super) fn new(spill: Arc<Spill>, runs: Vec<Run>) -> Self {
-        let (mut blocks, mut count) = (Vec::new(), 0);
-        for mut run in runs {
-            run.finish_block();
-            count += run.count;
-            blocks.append(&mut run.blocks);
+    /// Puts runs together.
+    ///
+    /// # Errors
+    /// When their ranges overlap: nothing could be found in such a snapshot with certainty.
+    pub(super) fn new(spill: Arc<Spill>, mut runs: Vec<Run>) -> Result<Self> {
+        runs.iter_mut().for_each(Run::finish_block);
+        runs.retain(|run| run.count > 0);
+        runs.sort_unstable_by(|one, other| one.blocks[0].first.cmp(&other.blocks[0].first));
+        if let Some(pair) = runs.windows(2).find(|pair| pair[0].last.as_slice() >= &*pair[1].blocks[0].first) {
+            let detail = "two parts of a listing hold the same keys: the store does not list in the order of its keys";
+            return Err(Error::new(Kind::Io, "list", &Key::new(&pair[0].last), detail));
         }
-        blocks.sort_unstable_by(|one: &Block, other| one.first.cmp(&other.first));
+        let count = runs.iter().map(|run| run.count).sum();
+        let mut blocks: Vec<Block> = runs.into_iter().flat_map(|run| run.blocks).collect();
         blocks.shrink_to_fit();
-        Self { spill, blocks, count }
+        Ok(Self { spill, blocks, count })
     }
 
     /// How many keys there are.
@@ -270,7 +276,7 @@ mod tests {
             })
             .collect();
         runs.reverse();
-        Snapshot::new(spill, runs)
+        Snapshot::new(spill, runs).unwrap()
     }
 
     fn children(all: &BTreeMap<Vec<u8>, Stat>, prefix: &str) -> Vec<(String, EntryKind)> {
@@ -325,8 +331,21 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_overlap_are_refused() {
+        let spill = spill();
+        let run = |keys: [&str; 2]| {
+            let mut run = Run::new(&spill);
+            keys.iter().for_each(|key| run.push(key.as_bytes(), &stat(1)));
+            run
+        };
+        assert!(Snapshot::new(Arc::clone(&spill), vec![run(["c", "d"]), run(["a", "b"])]).is_ok());
+        assert!(Snapshot::new(Arc::clone(&spill), vec![run(["a", "c"]), run(["b", "d"])]).is_err());
+        assert!(Snapshot::new(Arc::clone(&spill), vec![run(["a", "b"]), run(["b", "c"])]).is_err());
+    }
+
+    #[test]
     fn an_empty_bucket_has_nothing() {
-        let snapshot = Snapshot::new(spill(), Vec::new());
+        let snapshot = Snapshot::new(spill(), Vec::new()).unwrap();
         let mut cursor = snapshot.cursor();
         assert_eq!(cursor.find(b"a").unwrap(), None);
         assert!(!cursor.children(b"", |_, _| Ok(())).unwrap());

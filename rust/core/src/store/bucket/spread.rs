@@ -62,6 +62,12 @@ impl Spread<'_> {
         key
     }
 
+    /// What hashes of the directory begin with, by so many of their first digits.
+    pub(super) fn prefixes(&self, digits: u32) -> impl Iterator<Item = Vec<u8>> {
+        let width = digits as usize;
+        (0..16_usize.pow(digits)).map(move |number| [self.directory, format!("{number:0width$x}").as_bytes()].concat())
+    }
+
     /// Text behind every hash of the directory, and before most that is none.
     pub(super) fn end(&self) -> Vec<u8> {
         [self.directory, b"g"].concat()
@@ -86,6 +92,8 @@ mod tests {
         assert_eq!((spread.directory, spread.sharded, place), (&b"a/_layers/sha256/"[..], false, 0.5));
         assert_eq!(of(&spread.at(0.75)), Some((spread, 0.75)));
         assert!(spread.end() > spread.at(1.0));
+        assert_eq!(spread.prefixes(2).nth(0x1f).unwrap(), b"a/_layers/sha256/1f");
+        assert_eq!(spread.prefixes(1).count(), 16);
         for other in ["", "a/b", "docker/registry/v2/repositories/deadbeef/_layers", "blobs/sha256/ab/abc/data"] {
             assert_eq!(of(other.as_bytes()), None, "{other}");
         }

@@ -25,6 +25,9 @@ use crate::spill::Spill;
 
 /// The fewest pages worth a chain of their own. One more chain takes half a page more, on the average: 3 % of these.
 const PAGES_PER_PART: usize = 16;
+/// The most prefixes that a range is cut into where the service cannot begin after any key: 256 of hashes, and what
+/// follows them.
+const MOST_PREFIXES: usize = 512;
 /// Keys of one directory of hashes that a page must hold to say how many follow.
 const TELLING: usize = 200;
 
@@ -79,7 +82,7 @@ pub(super) fn walk(client: &Client, prefixes: &[Vec<u8>], jobs: usize, control: 
     let state = walk.state.into_inner().expect("no thread panics while it holds the state");
     match state.failure {
         Some(error) => Err(error),
-        None => Ok(Snapshot::new(spill, state.runs)),
+        None => Snapshot::new(spill, state.runs),
     }
 }
 
@@ -172,14 +175,16 @@ impl Walk<'_> {
     ) -> Result<Run> {
         let mut run = Run::new(&self.spill);
         let mut first = Vec::new();
-        let mut last = range.after.clone();
-        let start = Start::After(range.after.clone());
+        let anywhere = self.client.dialect().starts_anywhere();
+        // Elsewhere what is not wanted comes first, and is passed over.
+        let mut last = if anywhere { range.after.clone() } else { Vec::new() };
+        let start = Start::After(last.clone());
         let mut query = Query { prefix: range.prefix.clone(), start, delimited: false, limit: None };
         let (mut pages, mut next_look) = (0_usize, 2 * PAGES_PER_PART);
         loop {
             page(self.client, &query, &last, self.control, found)?;
             pages += 1;
-            for (key, stat) in found.keys.iter().zip(&found.stats) {
+            for (key, stat) in found.keys.iter().zip(&found.stats).filter(|(key, _)| *key > range.after.as_slice()) {
                 if range.is_beyond(key) {
                     break;
                 }
@@ -201,7 +206,17 @@ impl Walk<'_> {
                 None => Start::After(last.clone()),
             };
             let wanted = self.wanted();
-            if wanted == 0 || !self.client.dialect().starts_anywhere() {
+            if wanted == 0 {
+                continue;
+            }
+            if !anywhere {
+                if pages >= next_look {
+                    next_look = pages * 2;
+                    if let Some(parts) = self.cut_prefixes(found, &last, &range)? {
+                        self.add(parts.into_iter(), scope);
+                        return Ok(run);
+                    }
+                }
                 continue;
             }
             let mut cuts = self.cut_hashes(found, &last, &range, wanted);
@@ -229,23 +244,72 @@ impl Walk<'_> {
         }
     }
 
-    /// Where to cut what is left of a directory of hashes, in order; nowhere if little is left or not much is known.
-    fn cut_hashes(&self, found: &Page, last: &[u8], range: &Range, wanted: usize) -> Vec<Vec<u8>> {
-        let Some((spread, reached)) = spread::of(last) else { return Vec::new() };
-        let Some((count, from)) = counted(found, &spread) else { return Vec::new() };
+    /// How many pages of a directory of hashes are left up to a place in it; nothing if not much is known.
+    fn estimate(&self, found: &Page, spread: &Spread<'_>, reached: f64, end: f64) -> Option<usize> {
+        let (count, from) = counted(found, spread)?;
         let covered = reached - from;
         if count < TELLING || covered <= 0.0 {
-            return Vec::new();
+            return None;
         }
-        let end = range.until.as_deref().and_then(spread::of).filter(|(other, _)| *other == spread);
-        let end = end.map_or(1.0, |(_, place)| place);
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             clippy::cast_precision_loss,
             reason = "an estimate"
         )]
-        let pages = ((end - reached) / covered * count as f64 / self.client.dialect().page_size() as f64) as usize;
+        Some(((end - reached) / covered * count as f64 / self.client.dialect().page_size() as f64) as usize)
+    }
+
+    /// What is left of a range, as prefixes: of a directory of hashes that the chain is in by their first digits, and
+    /// whatever follows it, level by level. Nothing where little of it is left, or too much follows to list it so.
+    fn cut_prefixes(&self, found: &Page, last: &[u8], range: &Range) -> Result<Option<Vec<Range>>> {
+        let Some((spread, reached)) = spread::of(last) else { return Ok(None) };
+        let pages = self.estimate(found, &spread, reached, 1.0).unwrap_or_default();
+        if pages < 2 * PAGES_PER_PART || spread.directory.len() < range.prefix.len() {
+            return Ok(None);
+        }
+        let whole = |prefix: Vec<u8>| Range { prefix, after: Vec::new(), until: None };
+        let digits = if pages < 256 * PAGES_PER_PART { 1 } else { 2 };
+        let mut parts: Vec<Range> = Vec::new();
+        for prefix in spread.prefixes(digits) {
+            // Of the one that the chain is in, the rest.
+            let after = if last.starts_with(&prefix) { last.to_vec() } else { Vec::new() };
+            if !after.is_empty() || prefix.as_slice() > last {
+                parts.push(Range { after, ..whole(prefix) });
+            }
+        }
+        let mut names = Page::default();
+        let mut below = spread.directory.len() - 1;
+        while below > range.prefix.len() {
+            let parent = memchr::memrchr(b'/', &last[..below]).map_or(0, |slash| slash + 1).max(range.prefix.len());
+            let start = Start::After(Vec::new());
+            let mut query = Query { prefix: last[..parent].to_vec(), start, delimited: true, limit: None };
+            loop {
+                page(self.client, &query, b"", self.control, &mut names)?;
+                let directories = names.prefixes.iter().filter(|name| *name > last);
+                parts.extend(directories.map(|name| whole(name.to_vec())));
+                // Nothing but the file: what begins like it may be a directory's.
+                let files = names.keys.iter().filter(|key| *key > last);
+                parts.extend(files.map(|key| Range { until: Some(key.to_vec()), ..whole(key.to_vec()) }));
+                if parts.len() > MOST_PREFIXES {
+                    return Ok(None);
+                }
+                match names.token.take() {
+                    Some(token) => query.start = Start::Token(token),
+                    None => break,
+                }
+            }
+            below = parent.saturating_sub(1);
+        }
+        Ok(Some(parts))
+    }
+
+    /// Where to cut what is left of a directory of hashes, in order; nowhere if little is left or not much is known.
+    fn cut_hashes(&self, found: &Page, last: &[u8], range: &Range, wanted: usize) -> Vec<Vec<u8>> {
+        let Some((spread, reached)) = spread::of(last) else { return Vec::new() };
+        let end = range.until.as_deref().and_then(spread::of).filter(|(other, _)| *other == spread);
+        let end = end.map_or(1.0, |(_, place)| place);
+        let pages = self.estimate(found, &spread, reached, end).unwrap_or_default();
         let parts = (pages / PAGES_PER_PART).min(wanted + 1);
         if parts < 2 {
             return Vec::new();
