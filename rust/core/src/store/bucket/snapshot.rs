@@ -335,7 +335,9 @@ mod tests {
         let spill = spill();
         let run = |keys: [&str; 2]| {
             let mut run = Run::new(&spill);
-            keys.iter().for_each(|key| run.push(key.as_bytes(), &stat(1)));
+            for key in keys {
+                run.push(key.as_bytes(), &stat(1));
+            }
             run
         };
         assert!(Snapshot::new(Arc::clone(&spill), vec![run(["c", "d"]), run(["a", "b"])]).is_ok());
