@@ -130,6 +130,8 @@ pub struct Quarantine {
     /// When the run began, by the store's own clock. A link that is written in place may be written through a handle
     /// that was opened before the link was moved: one that is younger than this was pushed, and counts.
     pub begun: SystemTime,
+    /// Whether what was set aside has the time that it had before, so that what is younger was written since.
+    pub has_times: bool,
     /// The blob prefixes that exist in there.
     pub prefixes: BTreeSet<(Algorithm, u8)>,
     /// Links, by repository.
@@ -144,7 +146,10 @@ impl Quarantine {
 
     /// Whether a link was written after the run began; also where nothing says when it was.
     pub fn is_young(&self, modified: Option<SystemTime>) -> bool {
-        modified.is_none_or(|modified| modified >= self.begun)
+        match self.begun() {
+            None => true,
+            Some(begun) => self.has_times && modified.is_none_or(|modified| modified >= begun),
+        }
     }
 
     /// Where blobs of one prefix lie in there.

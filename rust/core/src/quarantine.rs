@@ -95,7 +95,7 @@ fn is_in_use(catalog: &Catalog, quarantine: &Quarantine, aside: &RepositoryAside
     let here = catalog.repositories.iter().find(|repository| repository.name == aside.name);
     here.is_some_and(|one| !one.revisions.is_empty() || one.tags.as_ref().is_some_and(|tags| !tags.is_empty()))
         || !aside.young_layer_links.is_empty()
-        || aside.revisions.iter().any(|one| one.modified >= quarantine.begun)
+        || aside.revisions.iter().any(|one| quarantine.is_young(Some(one.modified)))
         || aside.tags.iter().any(|tag| quarantine.is_young(tag.modified))
 }
 
@@ -279,6 +279,7 @@ impl<Store: List + Remove> Purge<'_, Store> {
     /// Removes all that is in a directory, and the directory: the deepest first, so that a tag's history goes before
     /// what it points to. A tag without its `current/link` would be taken for one that is just being pushed.
     fn empty(&mut self, top: &Key) -> Result<()> {
+        self.store.survey(std::slice::from_ref(top), self.control)?;
         let mut levels = vec![vec![top.clone()]];
         while let Some(level) = levels.last().filter(|level| !level.is_empty()) {
             levels.push(self.children(level)?);
@@ -303,6 +304,7 @@ impl<Store: List + Remove> Purge<'_, Store> {
 
     /// The files in directories, and whatever else is no directory.
     fn files(&self, directories: &[Key]) -> Result<Vec<Group>> {
+        self.store.survey(directories, self.control)?;
         let listed = collect(self.store, directories, self.control, |_, entry, found: &mut Names| {
             if entry.kind != EntryKind::Directory {
                 found.push(entry.name);

@@ -238,6 +238,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
             let home = Place { directory: repository.key(layout::MANIFESTS).join(layout::TAGS), leaf: "" };
             let away = Place { directory: quarantine::aside(tree, &home.directory), leaf: "" };
             let wanted: Vec<WantedTag> = tags.iter().filter_map(|tag| WantedTag::find(marks, index, tag.tag)).collect();
+            let wanted = self.still_as_planned(index, &home, wanted)?;
             let names: Names = wanted.iter().map(|tag| tag.name).collect();
             let there = Renames { names, from: home.clone(), to: away.clone() };
             let moved = self.rename(&there)?;
@@ -264,6 +265,33 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         Ok(())
     }
 
+    /// Where what is moved has another time afterwards, tags are looked at before: one that was written to since stays.
+    fn still_as_planned<'a>(
+        &mut self,
+        repository: usize,
+        home: &Place,
+        wanted: Vec<WantedTag<'a>>,
+    ) -> Result<Vec<WantedTag<'a>>> {
+        if self.store.keeps_times() {
+            return Ok(wanted);
+        }
+        // Nothing that was seen before counts.
+        self.store.survey(&[], self.control)?;
+        let links = Group::split(&home.directory, layout::CURRENT_LINK, wanted.iter().map(|tag| tag.name));
+        let stats = stat_all(self.store, &links, self.control)?.concat();
+        let mut unwritten = Vec::with_capacity(wanted.len());
+        for (tag, stat) in wanted.into_iter().zip(stats) {
+            // What is gone is found to be so when it is to be moved.
+            if stat.is_none_or(|stat| stat.modified == tag.written) {
+                unwritten.push(tag);
+            } else {
+                self.removed.kept_tags.push(home.key(tag.name));
+                self.stuck.insert((repository, tag.target));
+            }
+        }
+        Ok(unwritten)
+    }
+
     fn fail_tag(&mut self, repository: usize, tag: &WantedTag<'_>, error: Error) {
         self.removed.failures.push(error.into());
         self.stuck.insert((repository, tag.target));
@@ -288,7 +316,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         else {
             return Ok(false);
         };
-        let unwritten = stats.concat()[0].is_some_and(|stat| stat.modified == tag.written);
+        let unwritten = stats.concat()[0].is_some_and(|stat| stat.modified == tag.written || !self.store.keeps_times());
         Ok(unwritten && links.concat()[0] == Link::Digest(tag.digest))
     }
 

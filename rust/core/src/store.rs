@@ -254,6 +254,12 @@ pub trait List: Sync {
         true
     }
 
+    /// Whether what is moved keeps its time. In a bucket it does not; but there nothing can be written into what has been
+    /// moved away, either.
+    fn keeps_times(&self) -> bool {
+        true
+    }
+
     /// Lists the direct children of each directory.
     ///
     /// # Errors

@@ -147,7 +147,9 @@ pub fn remove(
     let mut removed = RemovedUploads::default();
     for upload in uploads {
         let place = [Place { repository: upload.repository.clone(), id: upload.id.clone() }];
-        let outcome = control.check().and_then(|()| examine(store, &place, control)).and_then(|mut found| {
+        let directory = uploads_of(&upload.repository).join(&upload.id);
+        let looked = control.check().and_then(|()| store.survey(&[directory], control));
+        let outcome = looked.and_then(|()| examine(store, &place, control)).and_then(|mut found| {
             match found.pop().flatten() {
                 None => removed.gone_count += 1,
                 Some(found) if !found.upload.is_stale(cutoff) => removed.left_count += 1,

@@ -13,15 +13,16 @@ use proptest::prelude::*;
 use regsweep_core::catalog::Target;
 use regsweep_core::digest::{Algorithm, Digest};
 use regsweep_core::error::{Kind, Result};
-use regsweep_core::layout::distribution as layout;
+use regsweep_core::layout::{distribution as layout, quarantine as layout_quarantine};
 use regsweep_core::mark::{Marks, Options as Marking, mark};
 use regsweep_core::progress::Control;
+use regsweep_core::quarantine;
 use regsweep_core::remove::{self, Destination};
-use regsweep_core::scan::scan;
+use regsweep_core::scan::{scan, scan_quarantines};
 use regsweep_core::store::bucket::{Bucket, Condition, Options, Patience, Provider, Secret};
 use regsweep_core::store::cached::{Cached, Directory};
 use regsweep_core::store::memory::MemoryStore;
-use regsweep_core::store::{Content, Group, Holder, Key, List, Page, Read, Removal, Remove};
+use regsweep_core::store::{Content, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renamed, Renames};
 use regsweep_fakebucket::faults::{Action, Match, PerKeyError, Rule, TruncatedPage};
 use regsweep_fakebucket::moment::Moment;
 use regsweep_fakebucket::object::Object;
@@ -63,6 +64,11 @@ impl Fixture {
         let modified = Moment::from_microseconds(i64::try_from(seconds).unwrap());
         let bucket = self.server.buckets().get(BUCKET).unwrap();
         bucket.write().put(format!("{ROOT}/{key}").as_bytes(), object, modified, *number);
+    }
+
+    fn delete(&self, key: &str) {
+        let bucket = self.server.buckets().get(BUCKET).unwrap();
+        assert!(bucket.write().delete(format!("{ROOT}/{key}").as_bytes(), Moment::now(), 0).is_some());
     }
 
     fn options(&self) -> Options {
@@ -483,4 +489,103 @@ fn large_objects_are_read_as_far_as_they_are_wanted() {
         let seen: Vec<String> = seen.into_inner().unwrap().into_values().collect();
         assert_eq!(seen, ["beginning 10", "whole 10", "whole 0", "absent"], "{surveyed}");
     }
+}
+
+/// Begins a run as the journal does.
+fn begin(bucket: &Bucket, run: &[u8]) {
+    let begun = layout_quarantine::run(run).join(layout_quarantine::BEGUN);
+    bucket.write_object(&begun, b"", &Condition::Always, &Control::default()).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_set_aside_comes_back_or_goes(pieces in pieces(), undone: bool) {
+        let (store, _, tagged) = build(&pieces);
+        let fixture = Fixture::of(&store);
+        let before = fixture.keys();
+        let (bucket, control) = (fixture.open(), Control::default());
+        begin(&bucket, b"run");
+        let tree = layout_quarantine::tree(b"run");
+        let marks = &mut run(&bucket, true).unwrap();
+        let removed = remove::remove_eligible(&bucket, marks, Destination::Quarantine(&tree), &control).unwrap();
+        prop_assert!(removed.failures.is_empty(), "{:?}", removed.failures);
+        prop_assert_eq!(removed.blob_count, marks.blobs.len());
+        // Everything that was there is there still, here or aside.
+        prop_assert_eq!(fixture.keys().len(), before.len() + 1);
+        if undone {
+            let catalog = scan_quarantines(&bucket, old(), &control).unwrap();
+            let restored = quarantine::undo(&bucket, &catalog, &catalog.quarantines[0], &control).unwrap();
+            prop_assert!(restored.failures.is_empty() && restored.replaced.is_empty());
+            let mut expected = before;
+            expected.insert(".regsweep/run/begun".to_owned());
+            prop_assert_eq!(fixture.keys(), expected);
+        } else {
+            let marks = run(&bucket, false).unwrap();
+            prop_assert!(marks.quarantined.is_empty());
+            let restored = quarantine::restore(&bucket, &marks, &control);
+            prop_assert_eq!(restored.blob_count + restored.manifest_count, 0);
+            let purged = quarantine::purge(&bucket, &marks.catalog.quarantines[0], &control).unwrap();
+            prop_assert!(purged.failures.is_empty());
+            prop_assert_eq!(purged.blob_count, removed.blob_count);
+            prop_assert_eq!(purged.blob_bytes, removed.blob_bytes);
+            let left: BTreeSet<String> = fixture.keys().into_iter().filter(|key| key.starts_with(".regsweep")).collect();
+            prop_assert_eq!(left, BTreeSet::from([".regsweep/run/begun".to_owned()]));
+            let stored = fixture.keys().iter().filter(|key| key.ends_with("/data")).count();
+            prop_assert_eq!(stored, tagged.len());
+        }
+    }
+}
+
+#[test]
+fn what_is_needed_again_comes_back_from_aside() {
+    let (store, _, _) = build(&sample());
+    let fixture = Fixture::of(&store);
+    let (bucket, control) = (fixture.open(), Control::default());
+    let tag = first_tag(&fixture);
+    let link = store.contents()[&Key::new(&tag)].0.clone();
+    // The tag is deleted, and its image set aside; then it is pushed again by a client that was told "there".
+    for key in fixture.keys().iter().filter(|key| key.starts_with(tag.strip_suffix("/current/link").unwrap())) {
+        fixture.delete(key);
+    }
+    begin(&bucket, b"run");
+    let tree = layout_quarantine::tree(b"run");
+    let marks = &mut run(&bucket, true).unwrap();
+    let removed = remove::remove_eligible(&bucket, marks, Destination::Quarantine(&tree), &control).unwrap();
+    assert!(removed.blob_count > 0 && removed.manifest_count == 1);
+    fixture.put(&tag, &link);
+    let marks = run(&bucket, false).unwrap();
+    let restored = quarantine::restore(&bucket, &marks, &control);
+    assert!(restored.failures.is_empty());
+    // All but the three that nothing has ever needed.
+    assert_eq!((restored.blob_count, restored.manifest_count), (removed.blob_count - 3, 1));
+    assert!(run(&bucket, true).unwrap().broken.iter().all(|image| !image.counts()));
+}
+
+#[test]
+fn an_object_moves_also_where_its_answers_are_lost_and_never_over_another() {
+    let fixture = Fixture::new();
+    for (key, content) in
+        [("a/one/link", "1"), ("a/two/link", "2"), ("a/three/link", "3"), ("b/two", "other"), ("b/three", "3")]
+    {
+        fixture.put(key, content.as_bytes());
+    }
+    fixture.fault("copy", "", 1, Action { lose_response: true, ..Action::default() });
+    fixture.fault("delete_objects", "", 1, Action { lose_response: true, ..Action::default() });
+    let renames = Renames {
+        names: ["one", "two", "three", "four"].iter().collect(),
+        from: Place { directory: Key::new("a"), leaf: "link" },
+        to: Place { directory: Key::new("b"), leaf: "" },
+    };
+    let outcomes: Mutex<BTreeMap<usize, Renamed>> = Mutex::default();
+    let visit = |_: usize, index: usize, outcome: Result<Renamed>| {
+        outcomes.lock().unwrap().insert(index, outcome.unwrap());
+    };
+    fixture.open().rename(&[renames], &Control::default(), &visit).unwrap();
+    let outcomes: Vec<Renamed> = outcomes.into_inner().unwrap().into_values().collect();
+    // What lies in its place already and is the same was copied by a run that ended there.
+    assert_eq!(outcomes, [Renamed::Moved, Renamed::Occupied, Renamed::Moved, Renamed::Absent]);
+    let left = ["a/two/link", "b/one", "b/three", "b/two"];
+    assert_eq!(fixture.keys(), left.iter().map(|key| (*key).to_owned()).collect());
 }

@@ -100,11 +100,11 @@ pub struct Contents {
 
 /// What a deletion did.
 #[derive(Clone, Debug)]
-pub(crate) struct Deletion {
+pub struct Deletion {
     /// The version that was removed, or the delete marker that was put on top.
-    pub(crate) version: Version,
+    pub version: Version,
     /// Whether a marker was put on top, rather than something removed.
-    pub(crate) marked: bool,
+    pub marked: bool,
 }
 
 impl Contents {
@@ -147,7 +147,7 @@ impl Contents {
     }
 
     /// Deletes as S3 does without a version: puts a marker on top where versions are kept, or else removes.
-    pub(crate) fn delete(&mut self, key: &[u8], modified: Moment, number: u64) -> Option<Deletion> {
+    pub fn delete(&mut self, key: &[u8], modified: Moment, number: u64) -> Option<Deletion> {
         if self.versioning == Versioning::Off {
             let version = self.keys.remove(key)?.pop()?;
             return Some(Deletion { version, marked: false });

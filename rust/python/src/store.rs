@@ -105,6 +105,7 @@ impl Store {
             ("list", &requests.list),
             ("get", &requests.get),
             ("put", &requests.put),
+            ("copy", &requests.copy),
             ("remove", &requests.remove),
             ("throttled", &requests.throttled),
             ("repeated", &requests.repeated),

@@ -41,6 +41,10 @@ impl<S: List> List for Forgiving<'_, S> {
         self.store.keeps_empty_directories()
     }
 
+    fn keeps_times(&self) -> bool {
+        self.store.keeps_times()
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         self.store.list(directories, control, visit)
     }

@@ -43,6 +43,7 @@ fn read_run(
         tree,
         // Without the file nothing says what is young, so all of it counts as young and comes back.
         begun: begun.map_or(SystemTime::UNIX_EPOCH, |stat| stat.modified),
+        has_times: store.keeps_times(),
         prefixes: found.prefixes,
         repositories: Vec::new(),
     };
@@ -83,7 +84,7 @@ fn read_repository(
     if place.has_layers {
         for (key, digests) in by_algorithm(store, &directory.join(layout::LAYERS), control)? {
             stat_groups(store, &[(key.clone(), &digests)], "", control, |_, digest, stat| {
-                let young = stat.is_some_and(|stat| stat.modified >= quarantine.begun);
+                let young = stat.is_some_and(|stat| quarantine.is_young(Some(stat.modified)));
                 aside.young_layer_links.extend(young.then_some(digest));
             })?;
             if digests.algorithm() != Algorithm::Sha256 {

@@ -42,6 +42,10 @@ impl List for AnyStore {
         each!(self, store => store.keeps_empty_directories())
     }
 
+    fn keeps_times(&self) -> bool {
+        each!(self, store => store.keeps_times())
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         each!(self, store => store.list(directories, control, visit))
     }

@@ -16,6 +16,7 @@ mod azure;
 mod client;
 mod dialect;
 mod gcs;
+mod moves;
 mod multipart;
 mod options;
 mod page;
@@ -236,6 +237,10 @@ impl Bucket {
         )
     }
 
+    const fn client(&self) -> &Client {
+        &self.client
+    }
+
     fn looked(&self) -> Option<Arc<Looked>> {
         self.looked.read().expect("no thread panics while it looks").clone()
     }
@@ -435,6 +440,10 @@ impl List for Bucket {
         false
     }
 
+    fn keeps_times(&self) -> bool {
+        false
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         self.settle(control)?;
         let looked = self.looked();
@@ -562,14 +571,9 @@ impl Remove for Bucket {
     }
 
     fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
-        for (number, renames) in renames.iter().enumerate() {
-            for (index, name) in renames.names.iter().enumerate() {
-                control.check()?;
-                let detail = "objects in a bucket cannot be moved";
-                visit(number, index, Err(Error::new(Kind::Argument, "move", &renames.from.key(name), detail)));
-            }
-        }
-        Ok(())
+        self.settle(control)?;
+        self.forget();
+        self.rename_all(renames, control, visit)
     }
 
     /// There are no empty directories in a bucket.

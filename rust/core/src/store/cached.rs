@@ -139,6 +139,10 @@ impl<S: List> List for Cached<S> {
         self.store.keeps_empty_directories()
     }
 
+    fn keeps_times(&self) -> bool {
+        self.store.keeps_times()
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         self.store.list(directories, control, visit)
     }

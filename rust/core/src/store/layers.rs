@@ -74,6 +74,10 @@ impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S,
         self.store.keeps_empty_directories()
     }
 
+    fn keeps_times(&self) -> bool {
+        self.store.keeps_times()
+    }
+
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         for (index, directory) in directories.iter().enumerate() {
             match self.fault(Operation::List, directory) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH, RANGE};
 use http::{HeaderValue, Method};
 use object_store::azure::{AzureAuthorizer, AzureCredential, AzureCredentialProvider};
 use object_store::client::HttpRequest;
@@ -134,6 +134,15 @@ impl Dialect for Azure {
         request.headers_mut().insert("x-ms-blob-type", HeaderValue::from_static("BlockBlob"));
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
         add_condition(&mut request, condition);
+        self.sign(request)
+    }
+
+    fn copy<'a>(&'a self, from: &'a [u8], to: &'a [u8]) -> Signed<'a> {
+        let mut request = request(Method::PUT, &self.blob(to), Vec::new());
+        let headers = request.headers_mut();
+        headers.insert("x-ms-copy-source", self.blob(from).parse().expect("a URL is a header's value"));
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         self.sign(request)
     }
 

@@ -47,6 +47,8 @@ pub struct Requests {
     pub get: AtomicU64,
     /// Objects of regsweep's own that were written.
     pub put: AtomicU64,
+    /// Copies within the bucket.
+    pub copy: AtomicU64,
     /// Removals, each of one key or many.
     pub remove: AtomicU64,
     /// Those of all kinds that the store refused because there were too many.
@@ -61,6 +63,7 @@ pub(super) enum Purpose {
     List,
     Get,
     Put,
+    Copy,
     Remove,
 }
 
@@ -71,6 +74,7 @@ impl Purpose {
             Self::List => "list",
             Self::Get => "read",
             Self::Put => "write",
+            Self::Copy => "copy",
             Self::Remove => "remove",
         }
     }
@@ -184,6 +188,7 @@ impl Client {
             Purpose::List => &self.requests.list,
             Purpose::Get => &self.requests.get,
             Purpose::Put => &self.requests.put,
+            Purpose::Copy => &self.requests.copy,
             Purpose::Remove => &self.requests.remove,
         };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -72,6 +72,10 @@ pub(super) trait Dialect: fmt::Debug + Send + Sync {
     /// Asks for an object to be written.
     fn put<'a>(&'a self, key: &'a [u8], content: &[u8], condition: &Condition) -> Signed<'a>;
 
+    /// Asks for a copy within the bucket, which is made before the answer comes. Where the service can, not over an object
+    /// that is there.
+    fn copy<'a>(&'a self, from: &'a [u8], to: &'a [u8]) -> Signed<'a>;
+
     /// What tells the version of an object that was read or written from all others of its key.
     fn version(&self, answer: &Answer) -> Option<String>;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
 use http::{HeaderValue, Method};
 use object_store::client::HttpRequest;
 use object_store::gcp::GcpCredentialProvider;
@@ -178,6 +178,15 @@ impl Dialect for Gcs {
         let url = format!("{}/upload/storage/v1/b/{bucket}/o{}", self.endpoint, encode_query(&pairs));
         let mut request = request(Method::POST, &url, content.to_vec());
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        self.sign(request)
+    }
+
+    fn copy<'a>(&'a self, from: &'a [u8], to: &'a [u8]) -> Signed<'a> {
+        // One call is enough within a bucket, whatever the size (objects.rewrite may need several between locations).
+        let bucket = encode_component(self.bucket.as_bytes());
+        let target = format!("/copyTo/b/{bucket}/o/{}?ifGenerationMatch=0", encode_component(to));
+        let mut request = request(Method::POST, &self.object(from, &target), Vec::new());
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
         self.sign(request)
     }
 

@@ -219,7 +219,7 @@ impl Options {
                 let builder = builder.with_bucket_name(&self.bucket).with_region(region);
                 let built = builder.with_client_options(self.client_options()?).build().map_err(unusable)?;
                 let base = self.s3_base(region, *path_style)?;
-                Ok(Box::new(S3::new(base, region.clone(), built.credentials().clone())))
+                Ok(Box::new(S3::new(base, self.bucket.clone(), region.clone(), built.credentials().clone())))
             }
             Provider::Gcs(keys) => self.gcs(keys),
             Provider::Azure { account, keys, .. } => self.azure(account, keys),
