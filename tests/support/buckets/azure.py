@@ -46,14 +46,14 @@ class Azurite(BucketServer):
         signature = hmac.digest(base64.b64decode(KEY), text.encode(), hashlib.sha256)
         return {**headers, "Authorization": f"SharedKey {ACCOUNT}:{base64.b64encode(signature).decode()}"}
 
-    def environment(self, address: str | None = None) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         return {
             "AZURE_STORAGE_ACCOUNT": ACCOUNT,
             "AZURE_STORAGE_KEY": KEY,
-            "AZURE_STORAGE_ENDPOINT": self._endpoint(address),
+            "AZURE_STORAGE_ENDPOINT": self._endpoint,
         }
 
-    def registry_section(self, bucket: str, root: str, major: int, address: str | None = None) -> Section:
+    def registry_section(self, bucket: str, root: str, major: int) -> Section:
         if major == 2:
             raise NotImplementedError("2.8 makes the host from the account's name, with https, and has no root")
         lines = [
@@ -62,15 +62,16 @@ class Azurite(BucketServer):
             f"    accountkey: {KEY}",
             f"    container: {bucket}",
             "    realm: core.windows.net",
-            f"    serviceurl: {self._endpoint(address)}",
+            f"    serviceurl: {self._endpoint}",
             f"    rootdirectory: /{root}",
             "    credentials: {type: shared_key}",
             "  redirect: {disable: true}",
         ]
         return Section("\n".join(lines) + "\n")
 
-    def _endpoint(self, address: str | None) -> str:
-        return f"http://{address or self.address}/{ACCOUNT}"
+    @property
+    def _endpoint(self) -> str:
+        return f"http://{self.address}/{ACCOUNT}"
 
     def make_bucket(self, name: str, *, versioning: bool = False) -> None:
         if versioning:

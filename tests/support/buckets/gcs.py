@@ -59,14 +59,14 @@ class FakeGcs(BucketServer):
     def sign(self, request: Request, address: str) -> dict[str, str]:
         return request.headers
 
-    def environment(self, address: str | None = None) -> dict[str, str]:
-        return {"STORAGE_EMULATOR_HOST": address or self.address}
+    def environment(self) -> dict[str, str]:
+        return {"STORAGE_EMULATOR_HOST": self.address}
 
-    def registry_section(self, bucket: str, root: str, major: int, address: str | None = None) -> Section:
+    def registry_section(self, bucket: str, root: str, major: int) -> Section:
         if major == 2:
             raise NotImplementedError("2.8 as Debian builds it has no gcs driver")
         lines = ["  gcs:", f"    bucket: {bucket}", f"    keyfile: {self.key_file}", f"    rootdirectory: /{root}"]
-        return Section("\n".join([*lines, "  redirect: {disable: true}", ""]), self.environment(address))
+        return Section("\n".join([*lines, "  redirect: {disable: true}", ""]), self.environment())
 
     def make_bucket(self, name: str, *, versioning: bool = False) -> None:
         bucket = json.dumps({"name": name, "versioning": {"enabled": versioning}}).encode()

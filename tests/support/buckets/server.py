@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -45,6 +47,7 @@ class BucketServer(ABC):
         self.directory = directory
         self.log = directory / f"{type(self).__name__.lower()}.log"
         self.port = 0
+        self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
 
@@ -57,12 +60,12 @@ class BucketServer(ABC):
         """The headers of a request, with what authorises it."""
 
     @abstractmethod
-    def environment(self, address: str | None = None) -> dict[str, str]:
-        """What tells a client where the server is and gives it access; by way of another address if that is given."""
+    def environment(self) -> dict[str, str]:
+        """What tells a client where the server is, and gives it access."""
 
     @abstractmethod
-    def registry_section(self, bucket: str, root: str, major: int, address: str | None = None) -> Section:
-        """A registry's configuration for a root in a bucket; by way of another address if that is given.
+    def registry_section(self, bucket: str, root: str, major: int) -> Section:
+        """A registry's configuration for a root in a bucket.
 
         Raises:
             NotImplementedError: that version cannot be made to use such a server.
@@ -116,9 +119,22 @@ class BucketServer(ABC):
         assert self._client is not None, "not started"
         return self._client
 
+    def by_way_of(self, port: int) -> Self:
+        """The same server as it is seen through a proxy on another port; not to be started or ended."""
+        seen = copy.copy(self)
+        seen.port = port
+        seen._client = Client(seen.address, seen.sign)
+        return seen
+
     def url(self, bucket: str, root: str = "") -> str:
         """A root in a bucket, as regsweep's command line takes it."""
         return f"{self.scheme}://{bucket}/{root}" if root else f"{self.scheme}://{bucket}"
+
+    def fresh_bucket(self, *, versioning: bool = False) -> str:
+        """Makes an empty bucket under a name that no other has; tests that share a server each take their own."""
+        name = f"bucket-{next(self._numbers)}"
+        self.make_bucket(name, versioning=versioning)
+        return name
 
     def put_all(self, bucket: str, objects: Mapping[str, bytes]) -> None:
         """Writes many objects, in no order."""
