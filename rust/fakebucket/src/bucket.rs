@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::listing::Listed;
+use crate::made_up::MadeUp;
 use crate::moment::Moment;
 use crate::object::{Object, Version};
 
@@ -94,6 +96,8 @@ impl Bucket {
 pub struct Contents {
     /// Whether old versions are kept.
     pub versioning: Versioning,
+    /// What is listed in place of keys that are held.
+    made_up: Option<MadeUp>,
     /// The versions of each key, oldest first, never none.
     keys: BTreeMap<Vec<u8>, Vec<Version>>,
 }
@@ -108,8 +112,21 @@ pub struct Deletion {
 }
 
 impl Contents {
+    /// Contents that are made up and cannot be changed.
+    pub fn made_up(made_up: MadeUp) -> Self {
+        Self { made_up: Some(made_up), ..Self::default() }
+    }
+
+    /// Whether the contents are made up.
+    pub const fn is_made_up(&self) -> bool {
+        self.made_up.is_some()
+    }
+
     /// The current version of a key, unless it is a delete marker.
     pub fn current(&self, key: &[u8]) -> Option<Version> {
+        if let Some(made_up) = &self.made_up {
+            return made_up.current(key);
+        }
         self.newest(key).filter(|version| version.object.is_some()).cloned()
     }
 
@@ -136,9 +153,24 @@ impl Contents {
         current.map(|(key, _)| key.as_slice())
     }
 
+    /// Shows current objects in order from a key on, for as long as `visit` says so.
+    pub(crate) fn each_from(&self, first: &[u8], mut visit: impl FnMut(Listed<'_>) -> bool) {
+        if let Some(made_up) = &self.made_up {
+            made_up.each_from(first, visit);
+            return;
+        }
+        for (key, versions) in self.starting_at(first) {
+            if let Some(listed) = versions.last().and_then(|version| Listed::new(key, version))
+                && !visit(listed)
+            {
+                return;
+            }
+        }
+    }
+
     /// Whether no key has any version.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.made_up.as_ref().is_none_or(|made_up| made_up.key_count() == 0)
     }
 
     /// Writes an object.

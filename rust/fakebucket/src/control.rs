@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! PUT    /_control/buckets/<name>[?versioning=true|false]   makes a bucket, or changes it
+//! POST   /_control/buckets              {"bucket", "made_up": {"blobs", …}}: makes a bucket whose keys are made up
 //! DELETE /_control/buckets/<name>                           removes it with all that is in it
 //! POST   /_control/objects/<bucket>     lines of {"key", "content_base64" | "content" | "size", "last_modified"?,
 //!                                       "etag"?, "content_type"?}
@@ -23,9 +24,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::bucket::Versioning;
+use crate::bucket::{Contents, Versioning};
 use crate::faults::Rule;
 use crate::load::load;
+use crate::made_up::{self, MadeUp};
 use crate::moment::Moment;
 use crate::object::{Content, Object};
 use crate::request::Request;
@@ -44,6 +46,7 @@ pub(crate) fn answer(service: &Service, request: &Request) -> Answer {
     let bucket = String::from_utf8_lossy(&bucket).into_owned();
     let outcome = match (request.method.as_str(), what.as_str(), bucket.as_str()) {
         ("PUT", "buckets", name) if !name.is_empty() => put_bucket(service, request, name),
+        ("POST", "buckets", "") => make_up_bucket(service, request),
         ("DELETE", "buckets", name) if service.buckets.remove(name) => Ok(Answer::new(204)),
         ("DELETE", "buckets", name) => Err(format!("no bucket {name}")),
         ("POST", "objects", name) => put_objects(service, request, name),
@@ -90,6 +93,22 @@ fn put_bucket(service: &Service, request: &Request, name: &str) -> Outcome {
         Some(other) => return Err(format!("versioning is true or false, not {other}")),
     }
     Ok(Answer::new(204))
+}
+
+/// A bucket whose keys are made up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MadeUpBucket {
+    bucket: String,
+    made_up: made_up::Options,
+}
+
+fn make_up_bucket(service: &Service, request: &Request) -> Outcome {
+    let MadeUpBucket { bucket, made_up } = parse(&request.body)?;
+    let made_up = MadeUp::new(made_up)?;
+    let key_count = made_up.key_count();
+    *service.buckets.get_or_create(&bucket).write() = Contents::made_up(made_up);
+    Ok(json(&json!({"keys": key_count})))
 }
 
 /// An object as a line of JSON.
@@ -160,18 +179,17 @@ fn load_directory(service: &Service, request: &Request, name: &str) -> Outcome {
 fn keys(service: &Service, name: &str) -> Outcome {
     let bucket = service.buckets.get(name).ok_or_else(|| format!("no bucket {name}"))?;
     let mut lines = String::new();
-    for (key, versions) in bucket.read().starting_at(b"") {
-        let Some(version) = versions.last() else { continue };
-        let Some(object) = &version.object else { continue };
+    bucket.read().each_from(b"", |listed| {
         let line = json!({
-            "key": String::from_utf8_lossy(key),
-            "size": object.content.size_bytes(),
-            "last_modified": version.modified.rfc3339(6),
-            "etag": object.etag,
+            "key": String::from_utf8_lossy(listed.key),
+            "size": listed.size_bytes,
+            "last_modified": listed.modified.rfc3339(6),
+            "etag": listed.etag,
         });
         lines.push_str(&line.to_string());
         lines.push('\n');
-    }
+        true
+    });
     Ok(Answer::text(200, "application/x-ndjson", lines))
 }
 

@@ -23,6 +23,7 @@ pub mod faults;
 pub mod journal;
 mod listing;
 mod load;
+pub mod made_up;
 pub mod moment;
 pub mod object;
 mod operation;

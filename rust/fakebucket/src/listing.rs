@@ -155,17 +155,14 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 fn walk(contents: &Contents, first: Vec<u8>, mut visit: impl FnMut(Listed<'_>) -> Step) {
     let mut from = Some(first);
     while let Some(first) = from.take() {
-        for (key, versions) in contents.starting_at(&first) {
-            let Some(listed) = versions.last().and_then(|version| Listed::new(key, version)) else { continue };
-            match visit(listed) {
-                Step::Next => {}
-                Step::Stop => return,
-                Step::From(next) => {
-                    from = Some(next);
-                    break;
-                }
+        contents.each_from(&first, |listed| match visit(listed) {
+            Step::Next => true,
+            Step::Stop => false,
+            Step::From(next) => {
+                from = Some(next);
+                false
             }
-        }
+        });
     }
 }
 

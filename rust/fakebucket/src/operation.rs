@@ -95,6 +95,13 @@ operations! {
     Unknown "unknown",
 }
 
+impl Operation {
+    /// Whether it writes into a bucket that must be there.
+    pub(crate) const fn writes(self) -> bool {
+        matches!(self, Self::Put | Self::Copy | Self::CompleteUpload | Self::SetBucketVersioning)
+    }
+}
+
 /// A request as it is counted: who asks for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {

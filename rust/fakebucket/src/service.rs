@@ -80,6 +80,8 @@ impl Service {
             Refusal::NoKey
         } else if strikes.slow_down_in_200 {
             return Answer::text(200, "application/xml", s3::slow_down_body(call));
+        } else if call.operation.writes() && self.is_made_up(&call.bucket) {
+            Refusal::MadeUp
         } else {
             match s3::perform(&self.buckets, request, call, strikes) {
                 Ok(answer) => return answer,
@@ -87,6 +89,10 @@ impl Service {
             }
         };
         s3::refuse(&refusal, call)
+    }
+
+    fn is_made_up(&self, bucket: &str) -> bool {
+        self.buckets.get(bucket).is_some_and(|bucket| bucket.read().is_made_up())
     }
 }
 

@@ -1,7 +1,5 @@
 //! Small pieces of text: percent-encoding, hex, and what has to be escaped in XML and JSON.
 
-use std::fmt::Write as _;
-
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const UPPER_HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -96,11 +94,9 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: u64) {
 
 /// Bytes in small hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes all");
-    }
-    text
+    let mut text = Vec::new();
+    push_hex(&mut text, bytes);
+    String::from_utf8(text).expect("hex digits")
 }
 
 /// Bytes in small hex digits, into a place of twice their length.
@@ -108,6 +104,13 @@ pub(crate) fn write_hex(out: &mut [u8], bytes: &[u8]) {
     for (pair, byte) in out.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
         *pair = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
     }
+}
+
+/// Bytes in small hex digits.
+pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len() * 2, 0);
+    write_hex(&mut out[start..], bytes);
 }
 
 /// The bytes that hex digits stand for.
