@@ -26,7 +26,8 @@ pub(super) fn body(requests: &[HttpRequest]) -> (Vec<u8>, String) {
             body.extend_from_slice(value.as_bytes());
             body.extend_from_slice(b"\r\n");
         }
-        body.extend_from_slice(b"\r\n");
+        // One ends the head, and one belongs to the boundary that follows.
+        body.extend_from_slice(b"\r\n\r\n");
     }
     body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
     (body, format!("multipart/mixed; boundary={BOUNDARY}"))
@@ -102,7 +103,7 @@ mod tests {
         let (body, kind) = body(&requests);
         let body = String::from_utf8(body).unwrap();
         assert!(kind.contains(BOUNDARY));
-        assert!(body.contains("Content-ID: 1\r\n\r\nDELETE /c/b?x=1 HTTP/1.1\r\n\r\n"));
+        assert!(body.contains("Content-ID: 1\r\n\r\nDELETE /c/b?x=1 HTTP/1.1\r\n\r\n\r\n--"));
         assert_eq!(body.matches(&format!("--{BOUNDARY}")).count(), 3);
     }
 
