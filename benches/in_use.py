@@ -31,8 +31,8 @@ from support.in_use import InUse
 from support.reference import REGSWEEP, run_reference
 from support.servers import Cache, Redis, Server
 
-from regsweep import plan
 import regsweep
+from regsweep import plan
 from regsweep.journal import Journal
 
 CHANGED = "the store changes meanwhile"

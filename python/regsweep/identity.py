@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from regsweep.journal import Journal
 
 if TYPE_CHECKING:
+    from regsweep.bucket.location import BucketLocation
     from regsweep.library import Store
 
 _REGISTRY = "docker/registry/v2"
@@ -21,10 +22,16 @@ _REGISTRY = "docker/registry/v2"
 
 def of(store: Store) -> str:
     """The identity of a store: ``inode:…`` or ``bucket:…`` and, once a run has left one, ``id:…``."""
-    parts = [f"bucket:{store.root}" if store.is_bucket else f"inode:{_inode(store.root)}"]
+    parts = [f"bucket:{_bucket(store.location)}" if store.location else f"inode:{_inode(store.root)}"]
     if left := Journal(store.own_files).identity():
         parts.append(f"id:{left}")
     return " ".join(parts)
+
+
+def _bucket(location: BucketLocation) -> str:
+    # Buckets of one name may be of several services, and containers of several accounts.
+    where = (location.settings.get(name) for name in ("account", "endpoint"))
+    return "@".join([location.url, *(str(part) for part in where if part)])
 
 
 def _inode(root: str) -> str:

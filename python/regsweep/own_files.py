@@ -163,6 +163,7 @@ class BucketFiles:
 
     def __init__(self, core: _core.Store) -> None:
         self._core = core
+        self._conditions_hold = False
 
     def read(self, *path: str) -> bytes | None:
         """See ``OwnFiles``."""
@@ -210,8 +211,21 @@ class BucketFiles:
                 if wanted == (content or b""):
                     return
                 if self._core.write_object(key, wanted, if_absent=version is None, if_version=version) is not None:
+                    self._check_conditions(key, wanted)
                     return
                 # Somebody else was faster; or it was this run, and the answer was lost.
+
+    def _check_conditions(self, key: str, content: bytes) -> None:
+        """Makes sure that the store refuses to write over what is there, once for all."""
+        if self._conditions_hold:
+            return
+        if self._core.write_object(key, content, if_absent=True) is not None:
+            raise JournalError(
+                f"{key}: the store writes over what is there although it is told not to, so that nothing keeps two "
+                "runs from each other",
+                key=key,
+            )
+        self._conditions_hold = True
 
 
 def _key(path: tuple[str, ...]) -> str:

@@ -89,7 +89,9 @@ def test_a_collection_removes_just_what_is_eligible(server: BucketServer, bucket
     assert server.keys(bucket) == after
 
 
-def test_all_that_looks_at_a_store_takes_a_bucket(server: BucketServer, bucket: str, store: Store, tmp_path: Path) -> None:
+def test_all_that_looks_at_a_store_takes_a_bucket(
+    server: BucketServer, bucket: str, store: Store, tmp_path: Path
+) -> None:
     url = server.url(bucket, ROOT)
     on_disk = str(store.write(tmp_path / "storage"))
     for arguments in (["du"], ["verify"], ["uploads"], ["runs"]):

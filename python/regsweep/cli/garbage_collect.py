@@ -112,6 +112,7 @@ class _Run:
         if self._report is not None:
             self._report_scan(self._report, catalog, marks, refusals)
         _say([summary.scan_line(store.root, catalog, marks)])
+        _say(summary.request_lines(store))
         _say(summary.findings(marks))
         _say(summary.quarantine_warnings(marks, store.root))
         _say(summary.guard_lines(refusals))

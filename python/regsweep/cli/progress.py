@@ -82,7 +82,9 @@ class ProgressLine:
 
 
 def describe_scan(progress: Progress, seconds: float) -> str:
-    """The line while repositories, tags and manifests are read."""
+    """The line while a bucket is listed, and then while repositories, tags and manifests are read."""
+    if progress.listed and not progress.repositories:
+        return f"listing: {format_count(progress.listed, 'object')}{_rate(progress.listed, seconds)}"
     found = (
         f"{format_count(progress.repositories, 'repository', 'repositories')}, "
         f"{format_count(progress.tags, 'tag')}, {format_count(progress.manifests, 'manifest')}"

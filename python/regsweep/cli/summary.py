@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from regsweep.config import RegistryConfig
     from regsweep.errors import Refusal
-    from regsweep.library import BrokenImage, Catalog, Damage, Marks, Note, Removed
+    from regsweep.library import BrokenImage, Catalog, Damage, Marks, Note, Removed, Store
 
 # Enough to see what is going on. A store can have a hundred thousand of each.
 _MAX_NAMED = 100
@@ -50,6 +50,20 @@ def scan_line(root: str, catalog: Catalog, marks: Marks) -> str:
         f"{format_count(catalog.tag_count, 'tag')}, {format_count(catalog.manifest_count, 'manifest')}, "
         f"{format_count(marks.blob_count, 'blob')}"
     )
+
+
+def request_lines(store: Store) -> Iterator[str]:
+    """What was asked of a bucket; nothing on a filesystem."""
+    if requests := store.requests:
+        kinds = ", ".join(f"{requests[kind]:,} {word}" for kind, word in _REQUESTS if requests[kind])
+        cached = f"; {format_count(requests['cached'], 'manifest')} from the cache" if requests["cached"] else ""
+        throttled = f"; {requests['throttled']:,} were too many for the service" if requests["throttled"] else ""
+        total = sum(requests[kind] for kind, _ in _REQUESTS)
+        yield f"{format_count(total, 'request')}: {kinds}{cached}{throttled}"
+
+
+# As the services' price lists call them.
+_REQUESTS = (("list", "LIST"), ("get", "GET"), ("put", "PUT"), ("copy", "COPY"), ("remove", "DELETE"))
 
 
 def findings(marks: Marks) -> Iterator[str]:
