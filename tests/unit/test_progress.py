@@ -25,7 +25,7 @@ class Clock:
 
 
 def counters(**values: int) -> "Progress":
-    zero = dict.fromkeys(("repositories", "tags", "manifests", "blobs", "removed", "freed_bytes"), 0)
+    zero = dict.fromkeys(("listed", "repositories", "tags", "manifests", "blobs", "removed", "freed_bytes"), 0)
     return cast("Progress", SimpleNamespace(**{**zero, **values}))
 
 
