@@ -89,6 +89,15 @@ def test_gcs_keeps_generations(fake_gcs: FakeGcs) -> None:
     ]
 
 
+def test_gcs_keeps_objects_on_disk_if_it_is_told_to(tmp_path: Path) -> None:
+    with FakeGcs(tmp_path, on_disk=True) as server:
+        bucket = server.fresh_bucket()
+        objects = {f"shard-{number % 7}/{number:03}": b"x" * number for number in range(50)}
+        server.put_all(bucket, objects)
+        assert server.keys(bucket, page_size=20) == {key: len(content) for key, content in objects.items()}
+        assert any((tmp_path / "objects").rglob("049"))
+
+
 def test_versitygw_objects_are_as_old_as_they_are_made(versitygw: Versitygw) -> None:
     bucket = versitygw.fresh_bucket()
     versitygw.put_all(bucket, {"old": b"", "new": b""})

@@ -137,7 +137,7 @@ class BucketServer(ABC):
         return name
 
     def put_all(self, bucket: str, objects: Mapping[str, bytes]) -> None:
-        """Writes many objects, in no order."""
+        """Writes many objects, in no order. 20,000 take versitygw 16 s, Azurite 60 s, and moto 90 s on two cores."""
         with ThreadPoolExecutor(LOADING_THREADS) as pool:
             for _ in pool.map(lambda item: self.put(bucket, *item), objects.items()):
                 pass
