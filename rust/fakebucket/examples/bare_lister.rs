@@ -27,14 +27,13 @@ fn main() -> Outcome<()> {
     let blobs = arguments.first().map_or(Ok(1_000_000), |text| text.parse())?;
     let connections: usize = arguments.get(1).map_or(Ok(4), |text| text.parse())?;
     let server;
-    let (address, bucket) = match arguments.as_slice() {
-        [_, _, address, bucket] => (address.parse()?, bucket.clone()),
-        _ => {
-            server = Server::start(Options { record_requests: false, ..Options::default() })?;
-            let made_up = MadeUp::new(made_up::Options { blobs, ..made_up::Options::default() })?;
-            *server.buckets().get_or_create("bucket").write() = Contents::made_up(made_up);
-            (server.address(), "bucket".to_owned())
-        }
+    let (address, bucket) = if let [_, _, address, bucket] = arguments.as_slice() {
+        (address.parse()?, bucket.clone())
+    } else {
+        server = Server::start(Options { record_requests: false, ..Options::default() })?;
+        let made_up = MadeUp::new(made_up::Options { blobs, ..made_up::Options::default() })?;
+        *server.buckets().get_or_create("bucket").write() = Contents::made_up(made_up);
+        (server.address(), "bucket".to_owned())
     };
     let (next, keys, pages) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let start = Instant::now();

@@ -7,7 +7,8 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::listing::Listed;
 use crate::made_up::MadeUp;
 use crate::moment::Moment;
-use crate::object::{Object, Version};
+use crate::object::{Content, Object, Version};
+use crate::uploads::Uploads;
 
 /// Whether a bucket keeps what is written over and deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +99,8 @@ pub struct Contents {
     pub versioning: Versioning,
     /// What is listed in place of keys that are held.
     made_up: Option<MadeUp>,
+    /// What is being uploaded in parts.
+    pub(crate) uploads: Uploads,
     /// The versions of each key, oldest first, never none.
     keys: BTreeMap<Vec<u8>, Vec<Version>>,
 }
@@ -141,7 +144,7 @@ impl Contents {
     }
 
     /// Keys and their versions from one key on, in order of bytes.
-    pub(crate) fn starting_at(&self, first: &[u8]) -> impl Iterator<Item = (&[u8], &[Version])> {
+    fn starting_at(&self, first: &[u8]) -> impl Iterator<Item = (&[u8], &[Version])> {
         use std::ops::Bound;
         let range = self.keys.range::<[u8], _>((Bound::Included(first), Bound::Unbounded));
         range.map(|(key, versions)| (key.as_slice(), versions.as_slice()))
@@ -163,6 +166,23 @@ impl Contents {
             if let Some(listed) = versions.last().and_then(|version| Listed::new(key, version))
                 && !visit(listed)
             {
+                return;
+            }
+        }
+    }
+
+    /// Shows keys with all their versions, oldest first, from a key on, for as long as `visit` says so.
+    pub(crate) fn each_key_from(&self, first: &[u8], mut visit: impl FnMut(&[u8], &[Version]) -> bool) {
+        if let Some(made_up) = &self.made_up {
+            made_up.each_from(first, |listed| {
+                let Listed { size_bytes, etag, number, modified, .. } = listed;
+                let object = Object { content: Content::Zeros(size_bytes), etag: etag.to_owned(), ..Object::default() };
+                visit(listed.key, &[Version { number, is_null: true, modified, object: Some(object) }])
+            });
+            return;
+        }
+        for (key, versions) in self.starting_at(first) {
+            if !visit(key, versions) {
                 return;
             }
         }

@@ -118,6 +118,17 @@ pub struct PerKeyError {
     pub keys_contain: String,
 }
 
+impl PerKeyError {
+    /// The status that goes with the code, where every key has one of its own.
+    pub(crate) fn status(&self) -> u16 {
+        match self.code.as_str() {
+            "AccessDenied" => 403,
+            "SlowDown" => 503,
+            _ => 500,
+        }
+    }
+}
+
 /// All rules, and how often each has struck.
 #[derive(Debug, Default)]
 pub struct Faults {

@@ -12,19 +12,20 @@
 //! No credentials are checked. What the services promise and refuse is imitated as far as clients can rely on it; what
 //! goes wrong with them now and then is scripted ([`faults`]).
 
-#![allow(dead_code)] // until the other interfaces are there
-
 mod answer;
+mod azure;
 pub mod bucket;
 mod checksum;
 mod chunked;
 mod control;
 pub mod faults;
+mod gcs;
 pub mod journal;
 mod listing;
 mod load;
 pub mod made_up;
 pub mod moment;
+mod multipart;
 pub mod object;
 mod operation;
 mod reading;
@@ -35,6 +36,9 @@ mod server;
 mod service;
 mod text;
 pub mod throttle;
+mod token;
+mod uploads;
+mod versions;
 mod xml;
 
 pub use load::load;

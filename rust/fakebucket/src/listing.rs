@@ -4,6 +4,7 @@
 //! one. A page ends when it is full and one more would follow, and the next one starts after the last key or prefix.
 
 use crate::bucket::Contents;
+use crate::faults::Strikes;
 use crate::moment::Moment;
 use crate::object::{Object, Version};
 use crate::text::contains;
@@ -20,14 +21,16 @@ pub(crate) enum Start {
     After(Vec<u8>),
     /// With the first key after all that begin with this.
     AfterPrefix(Vec<u8>),
+    /// Among versions: with what comes after the one of this number.
+    AfterVersion(Vec<u8>, u64),
 }
 
 impl Start {
     /// The least key that may be listed; none if there cannot be any.
-    fn lower_bound(&self) -> Option<Vec<u8>> {
+    pub(crate) fn lower_bound(&self) -> Option<Vec<u8>> {
         match self {
             Self::Beginning => Some(Vec::new()),
-            Self::At(key) => Some(key.clone()),
+            Self::At(key) | Self::AfterVersion(key, _) => Some(key.clone()),
             Self::After(key) => Some([key, [0].as_slice()].concat()),
             Self::AfterPrefix(prefix) => after_prefix(prefix),
         }
@@ -47,7 +50,7 @@ pub(crate) struct Query {
     pub(crate) limit: usize,
 }
 
-/// A key in a listing.
+/// A key in a listing, as it is shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listed<'a> {
     pub(crate) key: &'a [u8],
@@ -55,22 +58,19 @@ pub(crate) struct Listed<'a> {
     pub(crate) modified: Moment,
     pub(crate) etag: &'a str,
     pub(crate) number: u64,
+    /// What Google and Azure make entity tags of.
+    pub(crate) tag: u64,
     pub(crate) content_type: Option<&'a str>,
+    pub(crate) metadata: &'a [(String, String)],
 }
 
 impl<'a> Listed<'a> {
     /// How a version of a key is listed; a delete marker is not.
     pub(crate) fn new(key: &'a [u8], version: &'a Version) -> Option<Self> {
-        let Object { content, etag, content_type, .. } = version.object.as_ref()?;
+        let Object { content, etag, content_type, metadata } = version.object.as_ref()?;
         let (modified, number) = (version.modified, version.number);
-        Some(Self {
-            key,
-            size_bytes: content.size_bytes(),
-            modified,
-            etag,
-            number,
-            content_type: content_type.as_deref(),
-        })
+        let (size_bytes, content_type) = (content.size_bytes(), content_type.as_deref());
+        Some(Self { key, size_bytes, modified, etag, number, tag: number, content_type, metadata })
     }
 }
 
@@ -99,8 +99,8 @@ enum Step {
     Stop,
 }
 
-/// Gives a page of a bucket to `push`. Keys that contain any of `omit` are passed over.
-pub(crate) fn page(contents: &Contents, query: &Query, omit: &[Vec<u8>], mut push: impl FnMut(Item<'_>)) -> End {
+/// Gives a page of a bucket to `push`, with keys left out and entity tags replaced as the faults say.
+pub(crate) fn page(contents: &Contents, query: &Query, strikes: &Strikes, mut push: impl FnMut(Item<'_>)) -> End {
     let mut end = End::default();
     let Some(first) = query.start.lower_bound() else { return end };
     let mut last = Start::Beginning;
@@ -109,7 +109,7 @@ pub(crate) fn page(contents: &Contents, query: &Query, omit: &[Vec<u8>], mut pus
         if !key.starts_with(&query.prefix) || query.end.as_deref().is_some_and(|end| key >= end) {
             return Step::Stop;
         }
-        if omit.iter().any(|needle| contains(key, needle)) {
+        if strikes.omit.iter().any(|needle| contains(key, needle)) {
             return Step::Next;
         }
         if end.count == query.limit {
@@ -124,7 +124,12 @@ pub(crate) fn page(contents: &Contents, query: &Query, omit: &[Vec<u8>], mut pus
             last = Start::AfterPrefix(prefix.to_owned());
             return after_prefix(prefix).map_or(Step::Stop, Step::From);
         }
-        push(Item::Object(listed));
+        if strikes.has_wrong_etag(key) {
+            let etag = wrong_etag(listed.etag);
+            push(Item::Object(Listed { etag: &etag, tag: listed.tag + 1, ..listed }));
+        } else {
+            push(Item::Object(listed));
+        }
         if end.count == query.limit {
             last = Start::After(key.to_owned());
         }
@@ -133,8 +138,13 @@ pub(crate) fn page(contents: &Contents, query: &Query, omit: &[Vec<u8>], mut pus
     end
 }
 
+/// Another `ETag` that looks like one of a simple upload.
+fn wrong_etag(etag: &str) -> String {
+    Object::new(etag.to_owned()).etag
+}
+
 /// The length of what a key has in common with others, delimiter included.
-fn common_length(key: &[u8], prefix: &[u8], delimiter: &[u8]) -> Option<usize> {
+pub(crate) fn common_length(key: &[u8], prefix: &[u8], delimiter: &[u8]) -> Option<usize> {
     if delimiter.is_empty() {
         return None;
     }
@@ -144,7 +154,7 @@ fn common_length(key: &[u8], prefix: &[u8], delimiter: &[u8]) -> Option<usize> {
 }
 
 /// The least string above all that begin with `prefix`.
-fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let length = prefix.iter().rposition(|&byte| byte != u8::MAX)? + 1;
     let mut next = prefix[..length].to_owned();
     next[length - 1] += 1;
@@ -180,7 +190,7 @@ mod tests {
 
     fn texts(contents: &Contents, query: &Query) -> (Vec<String>, Option<Start>) {
         let mut texts = Vec::new();
-        let end = page(contents, query, &[], |item| {
+        let end = page(contents, query, &Strikes::default(), |item| {
             let text = match item {
                 Item::Object(listed) => listed.key,
                 Item::Prefix(prefix) => prefix,
@@ -234,6 +244,13 @@ mod tests {
         assert_eq!(keys(Start::At("b".into()), Some("d")), ["b", "b/c", "c"]);
         assert_eq!(keys(Start::AfterPrefix("b".into()), None), ["c", "d"]);
         assert_eq!(keys(Start::AfterPrefix(vec![u8::MAX]), None), [""; 0]);
+    }
+
+    #[test]
+    fn a_wrong_etag_looks_like_a_right_one() {
+        let etag = "5d41402abc4b2a76b9719d911017c592";
+        assert_eq!(wrong_etag(etag).len(), etag.len());
+        assert_ne!(wrong_etag(etag), etag);
     }
 
     #[test]

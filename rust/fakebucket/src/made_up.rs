@@ -245,7 +245,8 @@ impl MadeUp {
             };
             let etag = std::str::from_utf8(etag).expect("hex digits");
             let (modified, number) = (self.modified, position + 1);
-            if !visit(Listed { key: &key, size_bytes, modified, etag, number, content_type: None }) {
+            let (tag, content_type, metadata) = (number, None, [].as_slice());
+            if !visit(Listed { key: &key, size_bytes, modified, etag, number, tag, content_type, metadata }) {
                 return;
             }
         }

@@ -40,6 +40,24 @@ impl Content {
         }
     }
 
+    /// Several contents one after another. Zeros stay zeros if there is nothing else.
+    pub(crate) fn join<'a>(parts: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        if parts.clone().all(|part| matches!(part, Self::Zeros(_))) {
+            return Self::Zeros(parts.map(Self::size_bytes).sum());
+        }
+        let mut joined = Vec::new();
+        for part in parts {
+            match part {
+                Self::Bytes(bytes) => joined.extend_from_slice(bytes),
+                Self::Zeros(size) => {
+                    let size = usize::try_from(*size).expect("what is joined fits into memory");
+                    joined.resize(joined.len() + size, 0);
+                }
+            }
+        }
+        joined.into()
+    }
+
     /// The `ETag` that a simple upload has: the MD5 in hex. For many zeros, one such as a multipart upload has.
     pub(crate) fn etag(&self) -> String {
         match self {
@@ -85,14 +103,14 @@ impl Object {
     }
 
     /// The MD5 of the content, where the `ETag` is one.
-    pub(crate) fn md5(&self) -> Option<Vec<u8>> {
+    pub(crate) fn md5(&self) -> Option<[u8; 16]> {
         md5_of(&self.etag)
     }
 }
 
 /// The MD5 that an `ETag` is, if it looks like one.
-pub(crate) fn md5_of(etag: &str) -> Option<Vec<u8>> {
-    unhex(etag.as_bytes()).filter(|hash| hash.len() == 16)
+pub(crate) fn md5_of(etag: &str) -> Option<[u8; 16]> {
+    unhex(etag.as_bytes())
 }
 
 /// One version of a key. Without versioning there is just one, whose S3 name is `null`.
@@ -112,6 +130,11 @@ impl Version {
     /// The name that S3 gives to this version.
     pub(crate) fn id(&self) -> String {
         if self.is_null { "null".to_owned() } else { format!("{:016x}.fakebucket", self.number) }
+    }
+
+    /// The number in a name that S3 gave to a version; none in `null`.
+    pub(crate) fn number_of(id: &str) -> Option<u64> {
+        u64::from_str_radix(id.split_once('.')?.0, 16).ok()
     }
 
     /// Whether `id` is how S3 names this version.

@@ -25,6 +25,21 @@ impl Dialect {
             Self::Azure => "azure",
         }
     }
+
+    /// The header that numbers answers.
+    pub(crate) const fn request_id_header(self) -> &'static str {
+        match self {
+            Self::S3 => "x-amz-request-id",
+            Self::Gcs | Self::GcsXml => "x-guploader-uploadid",
+            Self::Azure => "x-ms-request-id",
+        }
+    }
+
+    /// Whether a page can say that it is not the last, and not how to go on. In the other interfaces, what does not
+    /// say how to go on is the last.
+    pub(crate) const fn can_lack_a_token(self) -> bool {
+        matches!(self, Self::S3 | Self::GcsXml)
+    }
 }
 
 macro_rules! operations {
@@ -61,6 +76,8 @@ operations! {
     Copy "copy",
     /// Several requests in one, as Google and Azure have it.
     Batch "batch",
+    /// One of the requests in a batch, as it is counted. For faults it is a deletion or whatever it does.
+    BatchPart "batch_part",
     /// All buckets.
     ListBuckets "list_buckets",
     /// What is known of a bucket.

@@ -51,14 +51,14 @@ pub(crate) fn names(list: &str, etag: &str) -> bool {
 }
 
 /// A range as it is written; only the first of several counts.
-enum Bounds {
+pub(crate) enum Bounds {
     FromTo(u64, Option<u64>),
     Last(u64),
 }
 
 impl Bounds {
     /// None: not a range, and to be passed over.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.strip_prefix("bytes=")?.split(',').next()?.trim().split_once('-')?;
         if first.is_empty() {
             return last.parse().ok().map(Self::Last);
@@ -69,7 +69,7 @@ impl Bounds {
     }
 
     /// The part of so many bytes; none if there is nothing of it.
-    fn within(&self, size: u64) -> Option<Range<u64>> {
+    pub(crate) fn within(&self, size: u64) -> Option<Range<u64>> {
         let range = match *self {
             Self::FromTo(first, last) => first..last.map_or(size, |last| last.saturating_add(1).min(size)),
             Self::Last(count) => size.saturating_sub(count)..size,

@@ -25,6 +25,8 @@ pub(crate) enum Refusal {
     BadRange(u64),
     /// What a made-up bucket has cannot be changed.
     MadeUp,
+    /// Not something that the server does.
+    Unknown,
     Throttled,
     Expired,
     /// By a fault's script.

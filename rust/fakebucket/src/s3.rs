@@ -6,19 +6,21 @@ mod copy;
 mod delete;
 mod errors;
 mod list;
+mod multipart;
 mod object;
+mod versions;
 
 use hyper::Method;
 
 use crate::answer::Answer;
-use crate::bucket::{Buckets, Versioning};
+use crate::bucket::Buckets;
 use crate::faults::Strikes;
 use crate::operation::{Call, Dialect, Operation};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::text::push_element;
 pub(crate) use delete::key_count;
-pub(crate) use errors::{refuse, slow_down_body};
+pub(crate) use errors::refuse;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -92,18 +94,23 @@ pub(crate) fn perform(buckets: &Buckets, request: &Request, call: &Call, strikes
         }
         Operation::HeadBucket => bucket().map(|_| Answer::new(200).header("x-amz-bucket-region", "us-east-1")),
         Operation::BucketLocation => bucket().map(|_| xml(200, "LocationConstraint", |_| {})),
-        Operation::BucketVersioning => Ok(versioning(bucket()?.read().versioning)),
+        Operation::BucketVersioning => Ok(versions::versioning(bucket()?.read().versioning)),
+        Operation::SetBucketVersioning => versions::set_versioning(&mut bucket()?.write(), request),
+        Operation::Versions => versions::versions(&bucket()?.read(), request, call, strikes),
         Operation::List => list::keys(&bucket()?.read(), request, call, strikes),
         Operation::Get | Operation::Head => object::read(&bucket()?.read(), request, call),
         Operation::Put => object::put(buckets, &mut bucket()?.write(), request, call),
         Operation::Copy => copy::copy(buckets, request, call),
         Operation::Delete => delete::one(buckets, &mut bucket()?.write(), request, call),
         Operation::DeleteObjects => delete::many(buckets, &mut bucket()?.write(), request, strikes),
-        _ => Err(Refusal::other(
-            501,
-            "NotImplemented",
-            "A header or query you provided implies functionality that is not implemented.",
-        )),
+        Operation::CreateUpload => Ok(multipart::create(buckets, &mut bucket()?.write(), request, call)),
+        Operation::UploadPart => multipart::upload_part(&mut bucket()?.write(), request, call),
+        Operation::UploadPartCopy => multipart::upload_part_copy(buckets, request, call),
+        Operation::CompleteUpload => multipart::complete(buckets, &mut bucket()?.write(), request, call),
+        Operation::AbortUpload => multipart::abort(&mut bucket()?.write(), request, call),
+        Operation::ListUploads => Ok(multipart::list_uploads(&bucket()?.read(), request, call)),
+        Operation::ListParts => multipart::list_parts(&bucket()?.read(), request, call),
+        Operation::Batch | Operation::BatchPart | Operation::Token | Operation::Unknown => Err(Refusal::Unknown),
     }
 }
 
@@ -124,13 +131,5 @@ fn list_buckets(buckets: &Buckets) -> Answer {
             body.extend_from_slice(b"<CreationDate>2026-01-01T00:00:00.000Z</CreationDate></Bucket>");
         }
         body.extend_from_slice(b"</Buckets>");
-    })
-}
-
-fn versioning(versioning: Versioning) -> Answer {
-    xml(200, "VersioningConfiguration", |body| match versioning {
-        Versioning::Off => {}
-        Versioning::Enabled => push_element(body, "Status", b"Enabled"),
-        Versioning::Suspended => push_element(body, "Status", b"Suspended"),
     })
 }

@@ -3,19 +3,18 @@
 use std::time::Instant;
 
 use http_body_util::BodyExt as _;
-use hyper::Response;
 use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
 
 use crate::answer::{Answer, AnswerBody, Cut};
 use crate::bucket::Buckets;
-use crate::control;
 use crate::faults::{Faults, Strikes, TruncatedPage};
 use crate::journal::Journal;
-use crate::operation::{Call, Operation};
+use crate::operation::{Call, Dialect, Operation};
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::s3;
 use crate::throttle::Throttle;
+use crate::{azure, control, gcs, s3};
 
 /// Everything that a server has besides its connections.
 #[derive(Debug)]
@@ -54,12 +53,14 @@ impl Service {
             self.journal.write(&call, 0);
             return Err(Cut);
         }
-        if strikes.truncated_page == Some(TruncatedPage::Cut) {
+        let is_listing = matches!(call.operation, Operation::List | Operation::Versions);
+        let is_cut = |page| page == TruncatedPage::Cut || !call.dialect.can_lack_a_token();
+        if is_listing && strikes.truncated_page.is_some_and(is_cut) {
             let size = answer.content.size_bytes();
             answer.content = answer.content.part(0..size - size / 4);
         }
         self.journal.write(&call, answer.status.as_u16());
-        Ok(answer.header("x-amz-request-id", "FAKEBUCKET").send(strikes.spoil))
+        Ok(answer.header(call.dialect.request_id_header(), "fakebucket").send(strikes.spoil))
     }
 
     /// Carries a request out, unless something is to go wrong with it.
@@ -79,16 +80,43 @@ impl Service {
         } else if strikes.vanish {
             Refusal::NoKey
         } else if strikes.slow_down_in_200 {
-            return Answer::text(200, "application/xml", s3::slow_down_body(call));
+            return slow_down_in_200(call);
         } else if call.operation.writes() && self.is_made_up(&call.bucket) {
             Refusal::MadeUp
         } else {
-            match s3::perform(&self.buckets, request, call, strikes) {
+            match self.perform(request, call, strikes) {
                 Ok(answer) => return answer,
                 Err(refusal) => refusal,
             }
         };
-        s3::refuse(&refusal, call)
+        refuse(&refusal, call)
+    }
+
+    fn perform(&self, request: &Request, call: &Call, strikes: &Strikes) -> Result<Answer, Refusal> {
+        let buckets = &self.buckets;
+        let part = |request: &Request| self.answer_part(request, strikes);
+        match (call.dialect, call.operation) {
+            (Dialect::S3 | Dialect::GcsXml, _) => s3::perform(buckets, request, call, strikes),
+            (Dialect::Gcs, Operation::Batch) => gcs::batch(request, part),
+            (Dialect::Gcs, _) => gcs::perform(buckets, request, call, strikes),
+            (Dialect::Azure, Operation::Batch) => azure::batch(request, part),
+            (Dialect::Azure, _) => azure::perform(buckets, request, call, strikes),
+        }
+    }
+
+    /// Answers one of the requests in a batch. Faults of the batch strike its keys, and its own faults the request.
+    fn answer_part(&self, request: &Request, of_batch: &Strikes) -> Answer {
+        let call = route(request);
+        let strikes = self.faults.strike(&request.method, &call);
+        let answer = match of_batch.key_error(&call.key).or_else(|| strikes.key_error(&call.key)) {
+            Some(error) => {
+                let (status, code) = (error.status(), Some(error.code.clone()));
+                refuse(&Refusal::Scripted { status, code }, &call)
+            }
+            None => self.decide(request, &call, &strikes),
+        };
+        self.journal.write(&Call { operation: Operation::BatchPart, ..call }, answer.status.as_u16());
+        answer
     }
 
     fn is_made_up(&self, bucket: &str) -> bool {
@@ -98,5 +126,25 @@ impl Service {
 
 /// Who asks for what.
 fn route(request: &Request) -> Call {
-    s3::route(request)
+    if azure::is_meant(request) {
+        azure::route(request)
+    } else if gcs::is_meant(request) {
+        gcs::route(request)
+    } else {
+        s3::route(request)
+    }
+}
+
+fn refuse(refusal: &Refusal, call: &Call) -> Answer {
+    match call.dialect {
+        Dialect::S3 | Dialect::GcsXml => s3::refuse(refusal, call),
+        Dialect::Gcs => gcs::refuse(refusal, call),
+        Dialect::Azure => azure::refuse(refusal, call),
+    }
+}
+
+/// An error in the body, and success in the status.
+fn slow_down_in_200(call: &Call) -> Answer {
+    let answer = refuse(&Refusal::Throttled, call);
+    Answer { status: StatusCode::OK, ..answer }
 }

@@ -113,15 +113,38 @@ pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     write_hex(&mut out[start..], bytes);
 }
 
-/// The bytes that hex digits stand for.
-pub(crate) fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+/// The bytes that so many hex digits stand for.
+pub(crate) fn unhex<const LENGTH: usize>(text: &[u8]) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
     let (pairs, []) = text.as_chunks::<2>() else { return None };
-    pairs.iter().map(|pair| Some(hex_digit(pair[0])? << 4 | hex_digit(pair[1])?)).collect()
+    if pairs.len() != LENGTH {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+/// Escapes text for a JSON string. What is no UTF-8 becomes the replacement character.
+pub(crate) fn push_json(out: &mut Vec<u8>, text: &[u8]) {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\') || *byte < b' ';
+    let lossy = String::from_utf8_lossy(text);
+    let mut rest = lossy.as_bytes();
+    while let Some(position) = rest.iter().position(special) {
+        out.extend_from_slice(&rest[..position]);
+        match rest[position] {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+            other => out.extend_from_slice(format!("\\u{other:04x}").as_bytes()),
+        }
+        rest = &rest[position + 1..];
+    }
+    out.extend_from_slice(rest);
 }
 
 /// Whether `needle` is somewhere in `text`; an empty one is everywhere.
 pub(crate) fn contains(text: &[u8], needle: &[u8]) -> bool {
-    needle.is_empty() || text.windows(needle.len()).any(|window| window == needle)
+    memchr::memmem::find(text, needle).is_some()
 }
 
 #[cfg(test)]
@@ -157,7 +180,13 @@ mod tests {
             assert_eq!(pushed(|out| push_number(out, number)), number.to_string());
         }
         assert_eq!(hex(&[0, 0xab]), "00ab");
-        assert_eq!(unhex(b"00aB"), Some(vec![0, 0xab]));
-        assert_eq!((unhex(b"0"), unhex(b"0g")), (None, None));
+        assert_eq!(unhex(b"00aB"), Some([0, 0xab]));
+        assert_eq!((unhex::<1>(b"0"), unhex::<1>(b"0g"), unhex::<1>(b"0000")), (None, None, None));
+        assert!(contains(b"abc", b"") && contains(b"abc", b"bc") && !contains(b"abc", b"ac"));
+    }
+
+    #[test]
+    fn json_has_quotes_backslashes_and_control_characters_escaped() {
+        assert_eq!(pushed(|out| push_json(out, b"a\"\\\n\x01/\xff")), "a\\\"\\\\\\u000a\\u0001/\u{fffd}");
     }
 }

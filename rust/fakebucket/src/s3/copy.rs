@@ -89,7 +89,7 @@ pub(super) fn copy(buckets: &Buckets, request: &Request, call: &Call) -> Result<
 
 /// What an answer says of a copy.
 pub(super) fn push_copied(body: &mut Vec<u8>, version: &Version) {
-    push_element(body, "LastModified", version.modified.rfc3339(3).as_bytes());
+    push_element(body, "LastModified", version.modified.whole_seconds().rfc3339(3).as_bytes());
     let etag = version.object.as_ref().map_or("", |object| object.etag.as_str());
     push_element(body, "ETag", format!("\"{etag}\"").as_bytes());
 }

@@ -21,11 +21,6 @@ pub(crate) fn refuse(refusal: &Refusal, call: &Call) -> Answer {
     }
 }
 
-/// The body that may come with status 200 all the same.
-pub(crate) fn slow_down_body(call: &Call) -> Vec<u8> {
-    error_body("SlowDown", "Please reduce your request rate.", call)
-}
-
 fn error_body(code: &str, message: &str, call: &Call) -> Vec<u8> {
     let mut body = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>".to_vec();
     push_element(&mut body, "Code", code.as_bytes());
@@ -56,6 +51,9 @@ fn words(refusal: &Refusal, dialect: Dialect) -> (u16, String, &str) {
         Refusal::Throttled => (503, "SlowDown", "Please reduce your request rate."),
         Refusal::Expired if dialect == Dialect::GcsXml => (401, "AuthenticationRequired", "Authentication required."),
         Refusal::Expired => (403, "ExpiredToken", "The provided token has expired."),
+        Refusal::Unknown => {
+            (501, "NotImplemented", "A header you provided implies functionality that is not implemented")
+        }
         Refusal::Scripted { status, code } => {
             let code = code.clone().unwrap_or_else(|| default_code(*status).to_owned());
             return (*status, code, "As the test's script has it.");
