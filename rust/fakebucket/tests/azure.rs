@@ -14,7 +14,7 @@ const LIST: &str = "GET /devstoreaccount1/bucket?restype=container&comp=list";
 const BLOCK_BLOB: &str = "x-ms-blob-type: BlockBlob";
 
 fn client(server: &Server) -> MicrosoftAzure {
-    MicrosoftAzureBuilder::new()
+    support::without_tls(MicrosoftAzureBuilder::new())
         .with_account("devstoreaccount1")
         .with_endpoint(format!("{}/devstoreaccount1", server.url()))
         .with_allow_http(true)

@@ -15,7 +15,7 @@ use support::{Raw, fault, fill, has, listed, no_retries, put, raw, server, wait}
 
 fn client(server: &Server) -> GoogleCloudStorage {
     let credential = GcpCredential { bearer: "any".to_owned() };
-    GoogleCloudStorageBuilder::new()
+    support::without_tls(GoogleCloudStorageBuilder::new())
         .with_base_url(&server.url())
         .with_credentials(Arc::new(StaticCredentialProvider::new(credential)))
         .with_bucket_name("bucket")

@@ -10,7 +10,7 @@ use regsweep_fakebucket::{Dialect, Operation, Server};
 use support::{fill, has, listed, no_retries, put, raw, server, wait};
 
 fn client(server: &Server) -> AmazonS3 {
-    AmazonS3Builder::new()
+    support::without_tls(AmazonS3Builder::new())
         .with_endpoint(server.url())
         .with_allow_http(true)
         .with_region("us-east-1")

@@ -118,3 +118,10 @@ pub(crate) fn try_raw(server: &Server, line: &str, headers: &[&str], body: &[u8]
 pub(crate) fn raw(server: &Server, line: &str, headers: &[&str], body: &[u8]) -> Raw {
     try_raw(server, line, headers, body).expect("an answer")
 }
+
+/// A client's builder, ready to be built: even without TLS a client wants to know how TLS would be done.
+pub(crate) fn without_tls<B>(builder: B) -> B {
+    // The first to install one wins; there is only this.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    builder
+}
