@@ -260,6 +260,11 @@ pub trait List: Sync {
         true
     }
 
+    /// How far the store's clock, which its times are by, is behind this machine's, as far as that is known.
+    fn clock_lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Lists the direct children of each directory.
     ///
     /// # Errors

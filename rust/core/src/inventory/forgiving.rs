@@ -6,6 +6,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::progress::Control;
@@ -43,6 +44,10 @@ impl<S: List> List for Forgiving<'_, S> {
 
     fn keeps_times(&self) -> bool {
         self.store.keeps_times()
+    }
+
+    fn clock_lag(&self) -> Duration {
+        self.store.clock_lag()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

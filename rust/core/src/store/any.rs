@@ -1,5 +1,7 @@
 //! A store of whatever kind it turns out to be.
 
+use std::time::Duration;
+
 use super::bucket::Bucket;
 use super::cached::Cached;
 use super::fs::FsStore;
@@ -44,6 +46,10 @@ impl List for AnyStore {
 
     fn keeps_times(&self) -> bool {
         each!(self, store => store.keeps_times())
+    }
+
+    fn clock_lag(&self) -> Duration {
+        each!(self, store => store.clock_lag())
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

@@ -14,6 +14,7 @@
 
 mod azure;
 mod client;
+mod clock;
 mod dialect;
 mod gcs;
 mod moves;
@@ -31,7 +32,7 @@ mod xml;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 pub use client::{Patience, Requests};
@@ -119,13 +120,9 @@ impl Bucket {
         if self.root.get().is_some() {
             return Ok(());
         }
-        let mut found = page::Page::default();
         let mut there = [false; 2];
         for (there, spelling) in there.iter_mut().zip(&self.spellings) {
-            let prefix = [spelling, layout::TOP.as_bytes(), b"/"].concat();
-            let query = Query { prefix, start: Start::After(Vec::new()), delimited: false, limit: Some(1) };
-            walk::page(&self.client, &query, b"", control, &mut found)?;
-            *there = found.last().is_some();
+            *there = self.first_below([spelling, layout::TOP.as_bytes(), b"/"].concat(), control)?.is_some();
         }
         if there == [true, true] {
             let detail = "the container holds the registry of a 2.8, whose names begin with a slash, beside that of a 3.x: \
@@ -313,12 +310,25 @@ impl Bucket {
     /// Looks at one key by a listing, whose times are those of all other listings.
     fn stat_now(&self, key: &Key, control: &Control) -> Result<Option<Stat>> {
         let full = self.full(key);
+        let first = self.first_below(full.clone(), control)?;
+        Ok(first.filter(|(key, _)| *key == full).map(|(_, stat)| stat))
+    }
+
+    /// The first key that begins with a text. A page without keys is no end where it says that it goes on, as Azure's may.
+    fn first_below(&self, prefix: Vec<u8>, control: &Control) -> Result<Option<(Vec<u8>, Stat)>> {
         let start = Start::After(Vec::new());
-        let query = Query { prefix: full.clone(), start, delimited: false, limit: Some(1) };
+        let mut query = Query { prefix, start, delimited: false, limit: Some(1) };
         let mut found = page::Page::default();
-        walk::page(&self.client, &query, b"", control, &mut found)?;
-        let first = found.keys.iter().zip(&found.stats).next();
-        Ok(first.filter(|(key, _)| **key == full).map(|(_, stat)| *stat))
+        loop {
+            walk::page(&self.client, &query, b"", control, &mut found)?;
+            if let Some((key, stat)) = found.keys.iter().zip(&found.stats).next() {
+                return Ok(Some((key.to_vec(), *stat)));
+            }
+            match found.token.take() {
+                Some(token) => query.start = Start::Token(token),
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Reads an object, of which so many bytes are known to be there, or nothing is known.
@@ -442,6 +452,10 @@ impl List for Bucket {
 
     fn keeps_times(&self) -> bool {
         false
+    }
+
+    fn clock_lag(&self) -> Duration {
+        self.client.clock.lag()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

@@ -6,6 +6,8 @@
 
 mod directory;
 
+use std::time::Duration;
+
 pub use directory::Directory;
 
 use super::{
@@ -141,6 +143,10 @@ impl<S: List> List for Cached<S> {
 
     fn keeps_times(&self) -> bool {
         self.store.keeps_times()
+    }
+
+    fn clock_lag(&self) -> Duration {
+        self.store.clock_lag()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Stores around stores.
 
 use std::io;
+use std::time::Duration;
 
 use super::{
     Content, Group, Holder, Key, List, ListVisitor, Names, Page, Read, ReadVisitor, Remove, RemoveVisitor,
@@ -76,6 +77,10 @@ impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S,
 
     fn keeps_times(&self) -> bool {
         self.store.keeps_times()
+    }
+
+    fn clock_lag(&self) -> Duration {
+        self.store.clock_lag()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use object_store::client::{HttpClient, HttpErrorKind, HttpResponse};
+use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
+use super::clock::Clock;
 use super::dialect::{Answer, Dialect, Signed};
 use super::throttle::{Ended, Throttle};
 use crate::error::{Error, Result};
@@ -99,6 +101,7 @@ pub(super) struct Client {
     throttle: Throttle,
     patience: Patience,
     pub(super) requests: Requests,
+    pub(super) clock: Clock,
 }
 
 impl fmt::Debug for Client {
@@ -129,7 +132,15 @@ impl Client {
         throttle: Throttle,
         patience: Patience,
     ) -> Self {
-        Self { runtime, http, dialect, throttle, patience, requests: Requests::default() }
+        Self {
+            runtime,
+            http,
+            dialect,
+            throttle,
+            patience,
+            requests: Requests::default(),
+            lag: AtomicI64::new(i64::MAX),
+        }
     }
 
     pub(super) fn dialect(&self) -> &dyn Dialect {
@@ -242,6 +253,7 @@ impl Client {
         };
         let response: HttpResponse = self.http.execute(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
+        self.clock.note(&parts.headers, OffsetDateTime::now_utc());
         let body = body.bytes().await.map_err(failed)?;
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
