@@ -132,15 +132,7 @@ impl Client {
         throttle: Throttle,
         patience: Patience,
     ) -> Self {
-        Self {
-            runtime,
-            http,
-            dialect,
-            throttle,
-            patience,
-            requests: Requests::default(),
-            lag: AtomicI64::new(i64::MAX),
-        }
+        Self { runtime, http, dialect, throttle, patience, requests: Requests::default(), clock: Clock::default() }
     }
 
     pub(super) fn dialect(&self) -> &dyn Dialect {
