@@ -15,12 +15,12 @@ from regsweep.journal import Journal
 
 if TYPE_CHECKING:
     from regsweep.bucket.location import BucketLocation
-    from regsweep.library import Store
+    from regsweep.opened import Opened
 
 _REGISTRY = "docker/registry/v2"
 
 
-def of(store: Store) -> str:
+def of(store: Opened) -> str:
     """The identity of a store: ``inode:…`` or ``bucket:…`` and, once a run has left one, ``id:…``."""
     parts = [f"bucket:{_bucket(store.location)}" if store.location else f"inode:{_inode(store.root)}"]
     if left := Journal(store.own_files).identity():

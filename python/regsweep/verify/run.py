@@ -23,7 +23,7 @@ from regsweep.verify.rate import TokenBucket
 from regsweep.verify.state import Pass, StateFile
 
 if TYPE_CHECKING:
-    from regsweep.library import Store
+    from regsweep.opened import Opened
 
 # How often progress is told, and Ctrl-C seen.
 _TICK_SECONDS = 0.1
@@ -91,7 +91,7 @@ class Verification:
 
 
 def verify(
-    store: Store,
+    store: Opened,
     *,
     repositories: Sequence[str],
     jobs: int | None,
@@ -192,7 +192,7 @@ class Run:
 
     def __init__(
         self,
-        store: Store,
+        store: Opened,
         inventory: Inventory,
         keeper: _Keeper | None,
         max_rate: float | None = None,
@@ -288,7 +288,7 @@ class Run:
             self._stop.set()
 
     def _open(self) -> BlobReader:
-        if self._store.is_bucket:
+        if self._store.location:
             return BlobObjects(self._store.core)
         root = self._store.root
         try:

@@ -23,7 +23,7 @@ from regsweep.names import DIGEST
 from regsweep.verify.feed import Position
 
 if TYPE_CHECKING:
-    from regsweep.library import Store
+    from regsweep.opened import Opened
 
 _FORMAT = "regsweep.verify-state/1"
 # The storage may be another machine's, with a clock of its own; what is checked once too often costs little.
@@ -63,12 +63,12 @@ class StateFile:
     """
 
     def __init__(
-        self, path: str, *, store: Store, repositories: Sequence[str], now: Callable[[], float] = time.time
+        self, path: str, *, store: Opened, repositories: Sequence[str], now: Callable[[], float] = time.time
     ) -> None:
         self._path = path
         self._now = now
         self._about = {
-            "root": store.root if store.is_bucket else os.path.realpath(store.root),
+            "root": store.root if store.location else os.path.realpath(store.root),
             "repositories": sorted(repositories),
         }
         self._identity = identity.of(store)

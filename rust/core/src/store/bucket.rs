@@ -19,9 +19,11 @@ mod dialect;
 mod gcs;
 mod moves;
 mod multipart;
+mod objects;
 mod options;
 mod page;
 mod record;
+mod removal;
 mod s3;
 mod snapshot;
 mod spread;
@@ -29,7 +31,6 @@ mod throttle;
 mod walk;
 mod xml;
 
-use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, SystemTime};
@@ -153,85 +154,6 @@ impl Bucket {
     /// How many keys the last look has shown.
     pub fn listed_count(&self) -> usize {
         self.looked().map_or(0, |looked| looked.snapshot.len())
-    }
-
-    /// Reads an object and its version; nothing where there is none. Nothing that was seen before counts.
-    ///
-    /// # Errors
-    /// Any failure to read.
-    pub fn read_object(&self, key: &Key, control: &Control) -> Result<Option<(Vec<u8>, String)>> {
-        self.settle(control)?;
-        let full = self.full(key);
-        let dialect = self.client.dialect();
-        self.client.send(
-            Purpose::Get,
-            key,
-            control,
-            || dialect.get(&full, None),
-            |answer| match answer.status.as_u16() {
-                200 => match dialect.version(answer) {
-                    Some(version) => Reading::Done(Some((answer.body.to_vec(), version))),
-                    None => Reading::Again("the store does not tell the version of an object".to_owned()),
-                },
-                404 if is_missing_key(&dialect.explain(&answer.body).0) => Reading::Done(None),
-                _ => Reading::Refused,
-            },
-        )
-    }
-
-    /// Reads some bytes of an object: less than wanted where it ends, none behind its end; nothing where there is no such
-    /// object.
-    ///
-    /// # Errors
-    /// Any failure to read.
-    pub fn read_range(&self, key: &Key, range: &Range<u64>, control: &Control) -> Result<Option<Bytes>> {
-        self.settle(control)?;
-        self.get(key, Some(range), control)
-    }
-
-    /// When an object was written; nothing where there is none. Nothing that was seen before counts.
-    ///
-    /// # Errors
-    /// Any failure to look.
-    pub fn object_time(&self, key: &Key, control: &Control) -> Result<Option<SystemTime>> {
-        self.settle(control)?;
-        Ok(self.stat_now(key, control)?.map(|stat| stat.modified))
-    }
-
-    /// Writes an object; returns its version, or nothing where the condition does not hold. That may also be because an
-    /// answer was lost and the object is there already as it was to be.
-    ///
-    /// For what is regsweep's own: what was seen of the registry counts as before.
-    ///
-    /// # Errors
-    /// Any failure to write.
-    pub fn write_object(
-        &self,
-        key: &Key,
-        content: &[u8],
-        condition: &Condition,
-        control: &Control,
-    ) -> Result<Option<String>> {
-        self.settle(control)?;
-        let full = self.full(key);
-        let dialect = self.client.dialect();
-        self.client.send(
-            Purpose::Put,
-            key,
-            control,
-            || dialect.put(&full, content, condition),
-            |answer| {
-                match answer.status.as_u16() {
-                    200 | 201 => match dialect.version(answer) {
-                        Some(version) => Reading::Done(Some(version)),
-                        None => Reading::Again("the store does not tell the version of an object".to_owned()),
-                    },
-                    // S3: 409 where another write is on its way.
-                    409 | 412 if *condition != Condition::Always => Reading::Done(None),
-                    _ => Reading::Refused,
-                }
-            },
-        )
     }
 
     const fn client(&self) -> &Client {
@@ -371,43 +293,6 @@ impl Bucket {
             },
         )
     }
-
-    /// Removes some keys, by one request if the store has time for all of them. What one answer has said about a key
-    /// holds, whatever becomes of the others; those are asked for again.
-    fn remove_some(&self, keys: &[Vec<u8>], first: &Key, control: &Control) -> Result<Vec<KeyOutcome>> {
-        let open: RefCell<Vec<usize>> = RefCell::new((0..keys.len()).collect());
-        let mut outcomes: Vec<KeyOutcome> = keys.iter().map(|_| KeyOutcome::Again(String::new())).collect();
-        let wanted = || open.borrow().iter().map(|&index| keys[index].clone()).collect::<Vec<_>>();
-        let dialect = self.client.dialect();
-        let tries = Cell::new(0);
-        let make = || {
-            tries.set(tries.get() + 1);
-            dialect.remove(wanted())
-        };
-        let ended = self.client.send(Purpose::Remove, first, control, make, |answer| {
-            let found = match dialect.read_removal(answer, &wanted()) {
-                Ok(found) => found,
-                Err(malformed) => return Reading::Again(malformed.0.to_owned()),
-            };
-            let mut left = Vec::new();
-            for (index, outcome) in open.take().into_iter().zip(found) {
-                left.extend(matches!(outcome, KeyOutcome::Again(_)).then_some(index));
-                outcomes[index] = outcome;
-            }
-            let reason = left.first().map(|&index| format!("{:?}", outcomes[index]));
-            *open.borrow_mut() = left;
-            reason.map_or(Reading::Done(()), Reading::Busy)
-        });
-        match ended {
-            // Those that remain have their own reason, unless no answer was ever about them.
-            Err(error) if error.kind() == Kind::Cancelled || outcomes.iter().any(is_unsaid) => Err(error),
-            _ => Ok(outcomes),
-        }
-    }
-}
-
-fn is_unsaid(outcome: &KeyOutcome) -> bool {
-    matches!(outcome, KeyOutcome::Again(reason) if reason.is_empty())
 }
 
 /// Not a bucket that is missing: that is no absence of a key.
