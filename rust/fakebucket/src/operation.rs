@@ -1,6 +1,6 @@
 //! What is asked of the server: the names under which requests are counted and struck by faults.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +45,8 @@ impl Dialect {
 macro_rules! operations {
     ($($(#[$comment:meta])* $operation:ident $name:literal,)*) => {
         /// What a request does.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Operation { $($(#[$comment])* $operation,)* }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Operation { $($(#[$comment])* #[serde(rename = $name)] $operation,)* }
 
         impl Operation {
             /// As in the names of counters, and in the rules of faults.
@@ -127,10 +127,4 @@ pub(crate) struct Call {
     pub(crate) bucket: String,
     /// The key, or the prefix of a listing.
     pub(crate) key: Vec<u8>,
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.dialect.name(), self.operation.name())
-    }
 }
