@@ -1,7 +1,5 @@
 //! What is asked of the server: the names under which requests are counted and struck by faults.
 
-use serde::{Deserialize, Serialize};
-
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dialect {
@@ -45,10 +43,13 @@ impl Dialect {
 macro_rules! operations {
     ($($(#[$comment:meta])* $operation:ident $name:literal,)*) => {
         /// What a request does.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum Operation { $($(#[$comment])* #[serde(rename = $name)] $operation,)* }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Operation { $($(#[$comment])* $operation,)* }
 
         impl Operation {
+            /// All there are.
+            pub const ALL: &[Self] = &[$(Self::$operation),*];
+
             /// As in the names of counters, and in the rules of faults.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$operation => $name,)* }
