@@ -95,3 +95,8 @@ fn container(answer: Answer) -> Answer {
 fn etag(number: u64) -> String {
     format!("0x8D{number:013X}")
 }
+
+/// What kind of blob it is.
+const fn blob_type(is_append_blob: bool) -> &'static str {
+    if is_append_blob { "AppendBlob" } else { "BlockBlob" }
+}

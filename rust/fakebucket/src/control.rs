@@ -202,7 +202,9 @@ fn requests(service: &Service) -> Answer {
 }
 
 fn add_faults(service: &Service, request: &Request) -> Outcome {
-    for rule in parse::<Vec<Rule>>(&request.body)? {
+    let rules: Vec<Rule> = parse(&request.body)?;
+    rules.iter().try_for_each(Rule::check)?;
+    for rule in rules {
         service.faults.add(rule);
     }
     Ok(Answer::new(204))

@@ -7,8 +7,11 @@ use hyper::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Spoil;
-use crate::operation::Call;
+use crate::operation::{Call, Operation};
 use crate::text::contains;
+
+/// The methods that the services have.
+const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"];
 
 /// Something that goes wrong.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -27,7 +30,7 @@ pub struct Rule {
 pub struct Match {
     /// The method, in capitals.
     pub method: Option<String>,
-    /// The operation by its name ([`crate::Operation::name`]).
+    /// The operation by its name ([`Operation::name`]).
     pub operation: Option<String>,
     /// What the key contains, or the prefix of a listing. For actions on single keys of a listing or a bulk deletion
     /// it says which keys those are.
@@ -152,8 +155,9 @@ impl Faults {
         self.rules.lock().expect("nobody panics while holding the rules")
     }
 
-    /// Adds a rule.
+    /// Adds a rule, which must be one that [`Rule::check`] has nothing against.
     pub fn add(&self, rule: Rule) {
+        rule.check().expect("a rule that can strike");
         self.rules().push(Armed { rule, seen: 0, struck: 0 });
     }
 
@@ -185,7 +189,7 @@ impl Armed {
         self.seen += 1;
         let Match { nth, every, times, .. } = self.rule.when;
         let is_due = nth.is_none_or(|nth| self.seen == nth)
-            && every.is_none_or(|every| every > 0 && self.seen.is_multiple_of(every))
+            && every.is_none_or(|every| self.seen.is_multiple_of(every))
             && times.is_none_or(|times| self.struck < times);
         self.struck += u64::from(is_due);
         is_due
@@ -193,6 +197,31 @@ impl Armed {
 }
 
 impl Rule {
+    /// Whether the rule can do what it says: one that cannot would make a test that cannot fail.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let Match { method, operation, nth, every, times, .. } = &self.when;
+        if let Some(operation) = operation
+            && !Operation::ALL.iter().any(|known| known.name() == operation)
+        {
+            return Err(format!("{operation} is no operation"));
+        }
+        if let Some(method) = method
+            && !METHODS.contains(&method.as_str())
+        {
+            return Err(format!("{method} is none of {METHODS:?}"));
+        }
+        if [nth, every, times].contains(&&Some(0)) {
+            return Err("nth, every and times are counted from 1".to_owned());
+        }
+        match self.action.status {
+            Some(status) if !(200..600).contains(&status) => Err(format!("{status} is no status of an answer")),
+            _ => Ok(()),
+        }
+    }
+
     fn matches(&self, method: &Method, call: &Call) -> bool {
         let Match { method: wanted, operation, key_contains, .. } = &self.when;
         wanted.as_ref().is_none_or(|wanted| method.as_str() == wanted)
@@ -262,7 +291,7 @@ impl Strikes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{Dialect, Operation};
+    use crate::operation::Dialect;
 
     fn rule(text: &str) -> Rule {
         serde_json::from_str(text).expect("a rule")
@@ -302,6 +331,19 @@ mod tests {
     fn a_rule_that_says_something_unknown_is_no_rule() {
         for text in [r#"{"action": {"stauts": 500}}"#, r#"{"match": {"key": "a"}, "action": {}}"#, "{}"] {
             assert!(serde_json::from_str::<Rule>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_strike_is_refused() {
+        for text in [
+            r#"{"match": {"method": "get"}, "action": {}}"#,
+            r#"{"match": {"operation": "lits"}, "action": {}}"#,
+            r#"{"match": {"nth": 0}, "action": {}}"#,
+            r#"{"match": {"every": 0}, "action": {}}"#,
+            r#"{"action": {"status": 42}}"#,
+        ] {
+            assert!(rule(text).check().is_err(), "{text}");
         }
     }
 

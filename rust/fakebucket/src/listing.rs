@@ -62,15 +62,17 @@ pub(crate) struct Listed<'a> {
     pub(crate) tag: u64,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) metadata: &'a [(String, String)],
+    pub(crate) is_append_blob: bool,
 }
 
 impl<'a> Listed<'a> {
     /// How a version of a key is listed; a delete marker is not.
     pub(crate) fn new(key: &'a [u8], version: &'a Version) -> Option<Self> {
-        let Object { content, etag, content_type, metadata } = version.object.as_ref()?;
+        let Object { content, etag, content_type, metadata, is_append_blob } = version.object.as_ref()?;
         let (modified, number) = (version.modified, version.number);
         let (size_bytes, content_type) = (content.size_bytes(), content_type.as_deref());
-        Some(Self { key, size_bytes, modified, etag, number, tag: number, content_type, metadata })
+        let is_append_blob = *is_append_blob;
+        Some(Self { key, size_bytes, modified, etag, number, tag: number, content_type, metadata, is_append_blob })
     }
 }
 

@@ -245,8 +245,18 @@ impl MadeUp {
             };
             let etag = std::str::from_utf8(etag).expect("hex digits");
             let (modified, number) = (self.modified, position + 1);
-            let (tag, content_type, metadata) = (number, None, [].as_slice());
-            if !visit(Listed { key: &key, size_bytes, modified, etag, number, tag, content_type, metadata }) {
+            let listed = Listed {
+                key: &key,
+                size_bytes,
+                modified,
+                etag,
+                number,
+                tag: number,
+                content_type: None,
+                metadata: &[],
+                is_append_blob: false,
+            };
+            if !visit(listed) {
                 return;
             }
         }

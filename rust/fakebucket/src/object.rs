@@ -93,6 +93,8 @@ pub struct Object {
     pub content_type: Option<String>,
     /// Names (small letters, without the service's prefix) and values, as the client gave them.
     pub metadata: Vec<(String, String)>,
+    /// Whether it is one of Azure's append blobs, as the registry's uploads are there.
+    pub is_append_blob: bool,
 }
 
 impl Object {

@@ -1,7 +1,5 @@
 //! What is asked of the server: the names under which requests are counted and struck by faults.
 
-use std::fmt;
-
 /// How a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dialect {
@@ -49,6 +47,9 @@ macro_rules! operations {
         pub enum Operation { $($(#[$comment])* $operation,)* }
 
         impl Operation {
+            /// All there are.
+            pub const ALL: &[Self] = &[$(Self::$operation),*];
+
             /// As in the names of counters, and in the rules of faults.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$operation => $name,)* }
@@ -127,10 +128,4 @@ pub(crate) struct Call {
     pub(crate) bucket: String,
     /// The key, or the prefix of a listing.
     pub(crate) key: Vec<u8>,
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.dialect.name(), self.operation.name())
-    }
 }

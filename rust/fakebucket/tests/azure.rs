@@ -164,6 +164,7 @@ fn blobs_are_put_together_from_blocks_and_appended_to() {
         raw(&server, "PUT /devstoreaccount1/bucket/b?comp=appendblock", &[&position], b"text").status
     };
     assert_eq!((append("0"), append("0"), append("4")), (201, 412, 201));
+    assert_eq!(raw(&server, LIST, &[], b"").elements("BlobType"), ["BlockBlob", "AppendBlob"]);
     assert_eq!(raw(&server, "GET /devstoreaccount1/bucket/b", &[], b"").body, "texttext");
 }
 

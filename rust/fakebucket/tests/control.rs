@@ -32,6 +32,7 @@ fn what_is_not_understood_is_refused() {
         ("POST /_control/objects/bucket", r#"{"key": "a", "last_modified": "yesterday"}"#),
         ("POST /_control/objects/none", ""),
         ("POST /_control/faults", r#"[{"action": {"stauts": 500}}]"#),
+        ("POST /_control/faults", r#"[{"match": {"operation": "lits"}, "action": {"status": 500}}]"#),
         ("PUT /_control/throttle", r#"{"requests": 1}"#),
         ("PUT /_control/buckets/bucket?versioning=on", ""),
         ("GET /_control/anything", ""),

@@ -96,6 +96,7 @@ fn json_lists_in_pages_between_offsets() {
     let part = list(&server, &format!("startOffset={}&endOffset={}", keys[5], keys[9]));
     assert_eq!(names(&part), keys[5..9]);
     assert_eq!(names(&list(&server, "maxResults=2")).len(), 2);
+    assert_eq!(names(&list(&server, "startOffset=&endOffset=&pageToken=")).len(), 1000);
 }
 
 #[test]

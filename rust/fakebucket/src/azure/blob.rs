@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::list::{DEFAULT_CONTENT_TYPE, version_id};
-use super::{ACCOUNT, etag};
+use super::{ACCOUNT, blob_type, etag};
 use crate::answer::Answer;
 use crate::bucket::{Buckets, Contents, Versioning};
 use crate::checksum;
 use crate::moment::Moment;
-use crate::object::{Object, Version};
+use crate::object::{Content, Object, Version};
 use crate::operation::Call;
 use crate::reading;
 use crate::refusal::Refusal;
@@ -42,7 +42,7 @@ pub(super) fn read(contents: &Contents, request: &Request, call: &Call) -> Resul
     let object = object_of(&version)?;
     let mut answer = reading::answer(request, &object.content, &etag(version.number), version.modified)?
         .header("content-type", object.content_type.as_deref().unwrap_or(DEFAULT_CONTENT_TYPE))
-        .header("x-ms-blob-type", "BlockBlob")
+        .header("x-ms-blob-type", blob_type(object.is_append_blob))
         .header("x-ms-lease-status", "unlocked")
         .header("x-ms-lease-state", "available")
         .header("x-ms-creation-time", &version.modified.rfc1123());
@@ -107,12 +107,19 @@ pub(super) fn put(
     request: &Request,
     call: &Call,
 ) -> Result<Answer, Refusal> {
-    if !matches!(request.header("x-ms-blob-type"), Some("BlockBlob" | "AppendBlob")) {
-        let message = "An HTTP header that's mandatory for this request is not specified.";
-        return Err(Refusal::other(400, "MissingRequiredHeader", message));
-    }
+    let is_append_blob = match request.header("x-ms-blob-type") {
+        Some("BlockBlob") => false,
+        Some("AppendBlob") => true,
+        _ => {
+            let message = "An HTTP header that's mandatory for this request is not specified.";
+            return Err(Refusal::other(400, "MissingRequiredHeader", message));
+        }
+    };
     checksum::check(request, &request.body)?;
-    let object = described(request, Object::new(request.body.clone()));
+    let mut object = described(request, Object { is_append_blob, ..Object::new(request.body.clone()) });
+    if is_append_blob {
+        object.etag = without_md5(&object.content, 0);
+    }
     write(buckets, contents, request, call, object, 201)
 }
 
@@ -166,4 +173,9 @@ pub(super) fn delete(
     }
     Ok(Answer::new(202)
         .header("x-ms-delete-type-permanent", if contents.versioning == Versioning::Off { "true" } else { "false" }))
+}
+
+/// The `ETag` of a blob that was put together from so many pieces: it has no MD5 unless the client gives one.
+pub(super) fn without_md5(content: &Content, pieces: usize) -> String {
+    format!("{}-{pieces}", content.etag())
 }

@@ -1,6 +1,6 @@
 //! `Put Block`, `Put Block List` and `Append Block`: uploads in parts.
 
-use super::blob::{described, write};
+use super::blob::{described, without_md5, write};
 use crate::answer::Answer;
 use crate::bucket::{Buckets, Contents};
 use crate::checksum;
@@ -44,8 +44,7 @@ pub(super) fn commit(
     let blocks =
         blocks.ok_or_else(|| Refusal::other(400, "InvalidBlockList", "The specified block list is invalid."))?;
     let content = Content::join(blocks.iter().copied());
-    // A blob that was put together has no MD5 unless the client gives one.
-    let etag = format!("{}-{}", content.etag(), blocks.len());
+    let etag = without_md5(&content, blocks.len());
     let object = described(request, Object { content, etag, ..Object::default() });
     let answer = write(buckets, contents, request, call, object, 201)?;
     contents.uploads.blocks.remove(&call.key);
@@ -59,6 +58,9 @@ pub(super) fn append(
     call: &Call,
 ) -> Result<Answer, Refusal> {
     let current = contents.current(&call.key).and_then(|version| version.object).ok_or(Refusal::NoKey)?;
+    if !current.is_append_blob {
+        return Err(Refusal::other(409, "InvalidBlobType", "The blob type is invalid for this operation."));
+    }
     let offset = current.content.size_bytes();
     let position = request.header("x-ms-blob-condition-appendpos").and_then(|text| text.parse().ok());
     if position.is_some_and(|position: u64| position != offset) {
@@ -66,7 +68,7 @@ pub(super) fn append(
         return Err(Refusal::other(412, "AppendPositionConditionNotMet", message));
     }
     let content = Content::join([&current.content, &Content::Bytes(request.body.clone())].into_iter());
-    let etag = format!("{}-1", content.etag());
+    let etag = without_md5(&content, 1);
     let object = Object { content, etag, ..current };
     let answer = write(buckets, contents, request, call, object, 201)?;
     Ok(answer.header("x-ms-blob-append-offset", &offset.to_string()).header("x-ms-blob-committed-block-count", "1"))

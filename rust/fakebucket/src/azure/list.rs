@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{CONTAINER_MODIFIED, etag};
+use super::{CONTAINER_MODIFIED, blob_type, etag};
 use crate::answer::Answer;
 use crate::bucket::{Buckets, Contents, Versioning};
 use crate::faults::Strikes;
@@ -132,9 +132,10 @@ impl Page {
             let length = BASE64_STANDARD.encode_slice(md5, &mut text).expect("16 bytes are 24 characters");
             out.extend_from_slice(&text[..length]);
         }
+        out.extend_from_slice(b"</Content-MD5><Cache-Control /><BlobType>");
+        out.extend_from_slice(blob_type(listed.is_append_blob).as_bytes());
         out.extend_from_slice(
-            b"</Content-MD5><Cache-Control /><BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier>\
-              <LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState></Properties>",
+            b"</BlobType><LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState></Properties>",
         );
         if self.has_metadata {
             out.extend_from_slice(b"<Metadata>");

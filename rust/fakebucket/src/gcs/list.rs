@@ -20,9 +20,11 @@ const OBJECT_BYTES: usize = 500;
 fn query(request: &Request, call: &Call) -> Result<Query, Refusal> {
     let invalid = |name: &str| Refusal::other(400, "invalid", format!("Invalid argument: {name}"));
     let parameters = &request.parameters;
-    let start = match parameters.text("pageToken") {
+    // Google's own client sends parameters that it has no value for.
+    let given = |name: &str| parameters.bytes(name).filter(|value| !value.is_empty()).map(<[u8]>::to_owned);
+    let start = match parameters.text("pageToken").filter(|token| !token.is_empty()) {
         Some(text) => token::decode(text).ok_or_else(|| invalid("pageToken"))?,
-        None => parameters.bytes("startOffset").map_or(Start::Beginning, |offset| Start::At(offset.to_owned())),
+        None => given("startOffset").map_or(Start::Beginning, Start::At),
     };
     let limit = match parameters.text("maxResults") {
         Some(text) => text.parse().ok().filter(|&limit| limit > 0).ok_or_else(|| invalid("maxResults"))?,
@@ -32,7 +34,7 @@ fn query(request: &Request, call: &Call) -> Result<Query, Refusal> {
         prefix: call.key.clone(),
         delimiter: parameters.bytes_or_empty("delimiter"),
         start,
-        end: parameters.bytes("endOffset").map(<[u8]>::to_owned),
+        end: given("endOffset"),
         limit: limit.min(PAGE_KEYS),
     })
 }
