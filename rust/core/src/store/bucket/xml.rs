@@ -1,7 +1,7 @@
 //! XML as S3 and Azure write it: flat elements in elements, told one by one with their text.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
 use super::dialect::Malformed;
 
@@ -36,19 +36,19 @@ fn read_plain(body: &[u8], mut visit: impl FnMut(Element<'_>) -> Result<(), Malf
     while let Some(start) = memchr::memchr(b'<', &body[position..]) {
         let text = &body[position..position + start];
         let tag_start = position + start + 1;
-        let length = memchr::memchr(b'>', &body[tag_start..]).ok_or(SHORT)?;
+        let length = tag_length(&body[tag_start..]).ok_or(SHORT)?;
         let tag = &body[tag_start..tag_start + length];
         position = tag_start + length + 1;
-        if complete || (open.is_empty() && !text.trim_ascii().is_empty()) {
+        if complete || (open.is_empty() && !text.iter().all(is_space)) {
             return Err(BAD);
         }
         if let Some(closing) = tag.strip_prefix(b"/") {
-            let (name, encoded) = open.pop().filter(|(name, _)| *name == closing.trim_ascii_end()).ok_or(BAD)?;
+            let (name, encoded) = open.pop().filter(|(name, _)| *name == trimmed(closing)).ok_or(BAD)?;
             let text = if memchr::memchr(b'&', text).is_none() { text } else { unescape(text, &mut unescaped)? };
             visit(Element::Closes(local(name), text, encoded))?;
         } else {
             let (tag, is_empty) = tag.strip_suffix(b"/").map_or((tag, false), |tag| (tag, true));
-            let (name, attributes) = match tag.iter().position(u8::is_ascii_whitespace) {
+            let (name, attributes) = match tag.iter().position(is_space) {
                 Some(end) => tag.split_at(end),
                 None => (tag, &b""[..]),
             };
@@ -59,17 +59,55 @@ fn read_plain(body: &[u8], mut visit: impl FnMut(Element<'_>) -> Result<(), Malf
             if is_empty {
                 visit(Element::Closes(local(name), b"", false))?;
             } else {
-                // Azure: a name that XML cannot hold.
-                open.push((name, memchr::memmem::find(attributes, b"Encoded=\"true\"").is_some()));
+                let encoded = !attributes.is_empty() && {
+                    let text = std::str::from_utf8(tag).map_err(|_| BAD)?;
+                    is_encoded(&BytesStart::from_content(text, name.len()))
+                };
+                open.push((name, encoded));
             }
         }
         complete = open.is_empty();
     }
-    match (complete, body[position..].trim_ascii().is_empty()) {
+    match (complete, body[position..].iter().all(is_space)) {
         (true, true) => Ok(()),
         (true, false) => Err(BAD),
         (false, _) => Err(SHORT),
     }
+}
+
+/// How long a tag is up to its `>`, which is not the one in the value of an attribute.
+fn tag_length(body: &[u8]) -> Option<usize> {
+    let length = memchr::memchr(b'>', body)?;
+    // Nearly no tag has any.
+    if memchr::memchr2(b'"', b'\'', &body[..length]).is_none() {
+        return Some(length);
+    }
+    let mut quote = None;
+    body.iter().position(|&byte| {
+        match quote {
+            None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
+            Some(open) if open == byte => quote = None,
+            _ => {}
+        }
+        quote.is_none() && byte == b'>'
+    })
+}
+
+/// What XML takes for white space.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as iterators hand it over")]
+const fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn trimmed(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+    &name[..end]
+}
+
+/// Whether an element's text is percent-encoded: Azure's way to name what XML cannot hold.
+fn is_encoded(start: &BytesStart<'_>) -> bool {
+    let mut attributes = start.attributes().flatten();
+    attributes.any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true")
 }
 
 /// A name without its namespace.
@@ -102,12 +140,7 @@ fn read_any(body: &[u8], mut visit: impl FnMut(Element<'_>) -> Result<(), Malfor
         match reader.read_event().map_err(|_| if complete { BAD } else { SHORT })? {
             Event::Start(start) => {
                 text.clear();
-                open.push(
-                    start
-                        .attributes()
-                        .flatten()
-                        .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true"),
-                );
+                open.push(is_encoded(&start));
                 visit(Element::Opens(start.local_name().as_ref()))?;
             }
             Event::Empty(empty) => {
