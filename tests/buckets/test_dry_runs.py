@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -107,8 +108,9 @@ def test_all_that_looks_at_a_store_takes_a_bucket(
             reports.append(comparable(json.loads(path.read_text())))
         assert reports[0] == reports[1], command
     tag = next(path for path in store.files if path.endswith("/current/link"))
-    repository, _, rest_of = tag.partition("/repositories/")[2].partition("/_manifests/tags/")
-    why = regsweep(server, "why", url, f"{repository}:{rest_of.partition('/')[0]}")
+    found = re.fullmatch(r"(?:.*/)?repositories/(.+)/_manifests/tags/([^/]+)/current/link", tag)
+    assert found
+    why = regsweep(server, "why", url, f"{found[1]}:{found[2]}")
     assert why.returncode == 0, why.stderr
 
 
