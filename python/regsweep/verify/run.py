@@ -237,6 +237,9 @@ class Run:
                     self._keeper.save_if_due(self._feed)
                 if progress is not None:
                     progress(self._progress())
+            # Also where everything was done before the first tick.
+            if progress is not None:
+                progress(self._progress())
         except KeyboardInterrupt:
             interrupted = True
         finally:
