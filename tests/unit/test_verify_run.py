@@ -256,7 +256,7 @@ def test_what_cannot_be_kept_in_the_end_does_not_cost_the_findings(store: Store,
     (root / TOP / blob_path(layer(5))).write_bytes(b"other")
 
     def lose(_: VerifyProgress) -> None:
-        if state.exists():
+        if state.is_file():
             state.unlink()
             state.mkdir()
 
