@@ -146,7 +146,7 @@ fn children_of(keys: &[Key], listed: &[Option<Children>], units: bool) -> Vec<Ch
 
 impl<Store: List + ?Sized> Walk<'_, Store> {
     fn all(&mut self) -> Result<()> {
-        if !self.store.keeps_empty_directories() {
+        if !self.store.nature().keeps_empty_directories {
             return Ok(());
         }
         self.visit(&[Key::new(layout::REPOSITORIES), Key::new(layout::BLOBS)])?;

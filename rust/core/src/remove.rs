@@ -272,7 +272,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         home: &Place,
         wanted: Vec<WantedTag<'a>>,
     ) -> Result<Vec<WantedTag<'a>>> {
-        if self.store.keeps_times() {
+        if self.store.nature().keeps_times {
             return Ok(wanted);
         }
         // Nothing that was seen before counts.
@@ -316,7 +316,8 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         else {
             return Ok(false);
         };
-        let unwritten = stats.concat()[0].is_some_and(|stat| stat.modified == tag.written || !self.store.keeps_times());
+        let unwritten =
+            stats.concat()[0].is_some_and(|stat| stat.modified == tag.written || !self.store.nature().keeps_times);
         Ok(unwritten && links.concat()[0] == Link::Digest(tag.digest))
     }
 

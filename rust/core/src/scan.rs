@@ -45,7 +45,7 @@ pub fn scan(store: &(impl List + Read), started: SystemTime, control: &Control) 
     let quarantines = if tree.has_quarantines { quarantine::find(store, &mut manifests, control)? } else { Vec::new() };
     load(store, &mut manifests, &tree.prefixes, &quarantines, control)?;
     // What is young is judged by the store's times, so that its clock counts where it is the slower one.
-    let started = started.checked_sub(store.clock_lag()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let started = started.checked_sub(store.nature().clock_lag).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut catalog = Catalog::new(started, manifests);
     catalog.repositories = repositories;
     catalog.prefixes = tree.prefixes;

@@ -230,6 +230,27 @@ pub type ReadVisitor<'a> = dyn Fn(usize, usize, Content<'_>) -> Result<()> + Syn
 /// Receives outcomes of removals: index of the group, index in the group, outcome. Nothing stops.
 pub type RemoveVisitor<'a> = dyn Fn(usize, usize, Result<Removal>) + Sync + 'a;
 
+/// What one store does and another does not. By default, what a filesystem does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nature {
+    /// Whether looking at a file after [`List::survey`] costs nothing, and tells a checksum where the store has one.
+    pub knows_checksums: bool,
+    /// Whether a directory is there without anything in it. In a bucket it is not, so that nothing tells an empty one from
+    /// none.
+    pub keeps_empty_directories: bool,
+    /// Whether what is moved keeps its time. In a bucket it does not; but there nothing can be written into what has been
+    /// moved away, either.
+    pub keeps_times: bool,
+    /// How far the store's clock, which its times are by, is behind this machine's, as far as that is known.
+    pub clock_lag: Duration,
+}
+
+impl Default for Nature {
+    fn default() -> Self {
+        Self { knows_checksums: false, keeps_empty_directories: true, keeps_times: true, clock_lag: Duration::ZERO }
+    }
+}
+
 /// Listing and looking at what is there.
 pub trait List: Sync {
     /// Takes a look at everything below some directories, where the store can see it all at once (a bucket lists it). From
@@ -243,26 +264,9 @@ pub trait List: Sync {
         Ok(())
     }
 
-    /// Whether looking at a file after [`List::survey`] costs nothing, and tells a checksum where the store has one.
-    fn knows_checksums(&self) -> bool {
-        false
-    }
-
-    /// Whether a directory is there without anything in it. In a bucket it is not, so that nothing tells an empty one from
-    /// none.
-    fn keeps_empty_directories(&self) -> bool {
-        true
-    }
-
-    /// Whether what is moved keeps its time. In a bucket it does not; but there nothing can be written into what has been
-    /// moved away, either.
-    fn keeps_times(&self) -> bool {
-        true
-    }
-
-    /// How far the store's clock, which its times are by, is behind this machine's, as far as that is known.
-    fn clock_lag(&self) -> Duration {
-        Duration::ZERO
+    /// What can be expected of it, as far as that is known by now.
+    fn nature(&self) -> Nature {
+        Nature::default()
     }
 
     /// Lists the direct children of each directory.

@@ -6,11 +6,10 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::progress::Control;
-use crate::store::{Content, Group, Key, List, ListVisitor, Read, ReadVisitor, StatVisitor, TimeVisitor};
+use crate::store::{Content, Group, Key, List, ListVisitor, Nature, Read, ReadVisitor, StatVisitor, TimeVisitor};
 
 /// Hands out no content for files that cannot be read, and remembers why. Listings and looks fail as they do.
 pub(super) struct Forgiving<'a, S> {
@@ -34,20 +33,8 @@ impl<S: List> List for Forgiving<'_, S> {
         self.store.survey(directories, control)
     }
 
-    fn knows_checksums(&self) -> bool {
-        self.store.knows_checksums()
-    }
-
-    fn keeps_empty_directories(&self) -> bool {
-        self.store.keeps_empty_directories()
-    }
-
-    fn keeps_times(&self) -> bool {
-        self.store.keeps_times()
-    }
-
-    fn clock_lag(&self) -> Duration {
-        self.store.clock_lag()
+    fn nature(&self) -> Nature {
+        self.store.nature()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

@@ -74,7 +74,7 @@ pub(super) fn resolve(
         tag_directories.extend(std::mem::take(&mut has_tags).then(|| own(layout::TAGS)));
     }
     add_revisions(store, &revision_directories, &mut repositories, notes, manifests, control)?;
-    if !store.keeps_empty_directories() {
+    if !store.nature().keeps_empty_directories {
         // There, a repository whose last tag was deleted has no directory of tags.
         for repository in repositories.iter_mut().filter(|repository| repository.has_manifests) {
             repository.tags = Some(Vec::new());
@@ -228,7 +228,7 @@ fn add_tags(
         owners.resize(owners.len() + split.len(), owned.repository);
         groups.extend(split);
     }
-    let links = if store.knows_checksums() {
+    let links = if store.nature().knows_checksums {
         checksums::read_tags(store, &groups, &owners, repositories, manifests, control)?
     } else {
         read_links(store, &groups, control)?

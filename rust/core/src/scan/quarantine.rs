@@ -43,7 +43,7 @@ fn read_run(
         tree,
         // Without the file nothing says what is young, so all of it counts as young and comes back.
         begun: begun.map_or(SystemTime::UNIX_EPOCH, |stat| stat.modified),
-        has_times: store.keeps_times(),
+        has_times: store.nature().keeps_times,
         prefixes: found.prefixes,
         repositories: Vec::new(),
     };

@@ -1,12 +1,10 @@
 //! A store of whatever kind it turns out to be.
 
-use std::time::Duration;
-
 use super::bucket::Bucket;
 use super::cached::Cached;
 use super::fs::FsStore;
 use super::{
-    Group, Holder, Key, List, ListVisitor, Read, ReadVisitor, Remove, RemoveVisitor, RenameVisitor, Renames,
+    Group, Holder, Key, List, ListVisitor, Nature, Read, ReadVisitor, Remove, RemoveVisitor, RenameVisitor, Renames,
     StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Result};
@@ -36,20 +34,8 @@ impl List for AnyStore {
         each!(self, store => store.survey(directories, control))
     }
 
-    fn knows_checksums(&self) -> bool {
-        each!(self, store => store.knows_checksums())
-    }
-
-    fn keeps_empty_directories(&self) -> bool {
-        each!(self, store => store.keeps_empty_directories())
-    }
-
-    fn keeps_times(&self) -> bool {
-        each!(self, store => store.keeps_times())
-    }
-
-    fn clock_lag(&self) -> Duration {
-        each!(self, store => store.clock_lag())
+    fn nature(&self) -> Nature {
+        each!(self, store => store.nature())
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

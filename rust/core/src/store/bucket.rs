@@ -33,7 +33,7 @@ mod xml;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 pub use client::{Patience, Requests};
@@ -41,8 +41,8 @@ pub use dialect::Condition;
 pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
 
 use super::{
-    Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Page, Read, ReadVisitor, Removal, Remove,
-    RemoveVisitor, RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
+    Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Nature, Page, Read, ReadVisitor, Removal,
+    Remove, RemoveVisitor, RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::layout::distribution as layout;
@@ -327,20 +327,13 @@ impl List for Bucket {
         Ok(())
     }
 
-    fn knows_checksums(&self) -> bool {
-        true
-    }
-
-    fn keeps_empty_directories(&self) -> bool {
-        false
-    }
-
-    fn keeps_times(&self) -> bool {
-        false
-    }
-
-    fn clock_lag(&self) -> Duration {
-        self.client.clock.lag()
+    fn nature(&self) -> Nature {
+        Nature {
+            knows_checksums: true,
+            keeps_empty_directories: false,
+            keeps_times: false,
+            clock_lag: self.client.clock.lag(),
+        }
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

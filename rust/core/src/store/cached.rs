@@ -6,13 +6,11 @@
 
 mod directory;
 
-use std::time::Duration;
-
 pub use directory::Directory;
 
 use super::{
-    Content, Group, Holder, Key, List, ListVisitor, Read, ReadVisitor, Remove, RemoveVisitor, RenameVisitor, Renames,
-    StatVisitor, TimeVisitor,
+    Content, Group, Holder, Key, List, ListVisitor, Nature, Read, ReadVisitor, Remove, RemoveVisitor, RenameVisitor,
+    Renames, StatVisitor, TimeVisitor,
 };
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -133,20 +131,8 @@ impl<S: List> List for Cached<S> {
         self.store.survey(directories, control)
     }
 
-    fn knows_checksums(&self) -> bool {
-        self.store.knows_checksums()
-    }
-
-    fn keeps_empty_directories(&self) -> bool {
-        self.store.keeps_empty_directories()
-    }
-
-    fn keeps_times(&self) -> bool {
-        self.store.keeps_times()
-    }
-
-    fn clock_lag(&self) -> Duration {
-        self.store.clock_lag()
+    fn nature(&self) -> Nature {
+        self.store.nature()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {

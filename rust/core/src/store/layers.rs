@@ -1,10 +1,9 @@
 //! Stores around stores.
 
 use std::io;
-use std::time::Duration;
 
 use super::{
-    Content, Group, Holder, Key, List, ListVisitor, Names, Page, Read, ReadVisitor, Remove, RemoveVisitor,
+    Content, Group, Holder, Key, List, ListVisitor, Names, Nature, Page, Read, ReadVisitor, Remove, RemoveVisitor,
     RenameVisitor, Renames, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Result};
@@ -67,20 +66,8 @@ impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S,
         self.store.survey(directories, control)
     }
 
-    fn knows_checksums(&self) -> bool {
-        self.store.knows_checksums()
-    }
-
-    fn keeps_empty_directories(&self) -> bool {
-        self.store.keeps_empty_directories()
-    }
-
-    fn keeps_times(&self) -> bool {
-        self.store.keeps_times()
-    }
-
-    fn clock_lag(&self) -> Duration {
-        self.store.clock_lag()
+    fn nature(&self) -> Nature {
+        self.store.nature()
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
