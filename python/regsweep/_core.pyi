@@ -148,6 +148,16 @@ class Store:
 
         That may also be because an answer was lost, and the object is there already as it was to be.
         """
+    def keeps_versions(self) -> bool:
+        """Whether what is removed from the bucket leaves a delete marker (S3's versioning), so that it can be had back.
+
+        Raises:
+            CoreError: the service does not say.
+        """
+    def hide_for(self, run_name: str) -> None:
+        """What goes into the quarantine of a run is from now on hidden by delete markers, instead of being copied."""
+    def forget_hidden(self, run_name: str) -> None:
+        """Forgets what a run has hidden: once all of it was shown again or purged."""
     def list_directory(self, key: str) -> list[tuple[str, bool]]:
         """The names in a directory, and whether each is a directory itself."""
     def scan(self, *, progress: Callable[[Progress], None] | None = None) -> Catalog:

@@ -341,8 +341,11 @@ impl<Store: List + Remove> Purge<'_, Store> {
         let mut emptied: BTreeMap<usize, Names> = BTreeMap::new();
         for (group, index, outcome) in outcomes.into_inner().expect("no thread panics while it counts") {
             match outcome {
-                Ok(_) => {
+                Ok(removal) => {
                     emptied.entry(group).or_default().push(groups[group].names.get(index));
+                    if matches!(removal, Removal::Absent) {
+                        continue;
+                    }
                     if is_blob[group] {
                         self.purged.blob_count += 1;
                         self.purged.blob_bytes += sizes[group].get(index).copied().unwrap_or(0);

@@ -23,7 +23,7 @@ use crate::manifests::ManifestId;
 use crate::mark::Marks;
 use crate::progress::Control;
 use crate::scan::{Link, collect, collect_listed, read_links, stat_all};
-use crate::store::{Group, Holder, Key, List, Names, Place, Read, Removal, Remove, Renamed, Renames};
+use crate::store::{Group, Holder, Key, List, Names, Place, Read, Removal, Remove, Renamed, Renames, SetsAside};
 
 /// Something that should be gone and is not.
 #[derive(Debug)]
@@ -272,7 +272,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         home: &Place,
         wanted: Vec<WantedTag<'a>>,
     ) -> Result<Vec<WantedTag<'a>>> {
-        if self.store.nature().keeps_times {
+        if self.keeps_times() {
             return Ok(wanted);
         }
         // Nothing that was seen before counts.
@@ -290,6 +290,11 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
             }
         }
         Ok(unwritten)
+    }
+
+    /// Whether what was set aside still has the time when it was written.
+    fn keeps_times(&self) -> bool {
+        self.store.nature().sets_aside != SetsAside::ByCopying
     }
 
     fn fail_tag(&mut self, repository: usize, tag: &WantedTag<'_>, error: Error) {
@@ -316,8 +321,7 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         else {
             return Ok(false);
         };
-        let unwritten =
-            stats.concat()[0].is_some_and(|stat| stat.modified == tag.written || !self.store.nature().keeps_times);
+        let unwritten = stats.concat()[0].is_some_and(|stat| stat.modified == tag.written || !self.keeps_times());
         Ok(unwritten && links.concat()[0] == Link::Digest(tag.digest))
     }
 

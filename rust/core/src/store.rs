@@ -230,6 +230,17 @@ pub type ReadVisitor<'a> = dyn Fn(usize, usize, Content<'_>) -> Result<()> + Syn
 /// Receives outcomes of removals: index of the group, index in the group, outcome. Nothing stops.
 pub type RemoveVisitor<'a> = dyn Fn(usize, usize, Result<Removal>) + Sync + 'a;
 
+/// How a store gets things out of the registry's way, so that they can come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetsAside {
+    /// They move, and keep their time. Whoever has them open can still write to them.
+    ByMoving,
+    /// They are copied, and have the time of that. Nothing can be written into a copy by accident.
+    ByCopying,
+    /// They are hidden where they are, and keep their time.
+    ByHiding,
+}
+
 /// What one store does and another does not. By default, what a filesystem does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nature {
@@ -238,16 +249,20 @@ pub struct Nature {
     /// Whether a directory is there without anything in it. In a bucket it is not, so that nothing tells an empty one from
     /// none.
     pub keeps_empty_directories: bool,
-    /// Whether what is moved keeps its time. In a bucket it does not; but there nothing can be written into what has been
-    /// moved away, either.
-    pub keeps_times: bool,
+    /// How it sets things aside.
+    pub sets_aside: SetsAside,
     /// How far the store's clock, which its times are by, is behind this machine's, as far as that is known.
     pub clock_lag: Duration,
 }
 
 impl Default for Nature {
     fn default() -> Self {
-        Self { knows_checksums: false, keeps_empty_directories: true, keeps_times: true, clock_lag: Duration::ZERO }
+        Self {
+            knows_checksums: false,
+            keeps_empty_directories: true,
+            sets_aside: SetsAside::ByMoving,
+            clock_lag: Duration::ZERO,
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod model;
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::sync::Mutex;
 
 use model::{build, old, pieces};
 use proptest::prelude::*;
@@ -14,132 +14,19 @@ use regsweep_core::catalog::Target;
 use regsweep_core::digest::{Algorithm, Digest};
 use regsweep_core::error::{Kind, Result};
 use regsweep_core::layout::{distribution as layout, quarantine as layout_quarantine};
-use regsweep_core::mark::{Marks, Options as Marking, mark};
+use regsweep_core::mark::Marks;
 use regsweep_core::progress::Control;
 use regsweep_core::quarantine;
 use regsweep_core::remove::{self, Destination};
 use regsweep_core::scan::{scan, scan_quarantines};
-use regsweep_core::store::bucket::{AzureKeys, Bucket, Condition, GcsKeys, Options, Patience, Provider, Secret};
+use regsweep_core::store::bucket::{Bucket, Condition, Options};
 use regsweep_core::store::cached::{Cached, Directory};
-use regsweep_core::store::memory::MemoryStore;
 use regsweep_core::store::{Content, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renamed, Renames};
-use regsweep_fakebucket::faults::{Action, Match, PerKeyError, Rule, TruncatedPage};
-use regsweep_fakebucket::moment::Moment;
+use regsweep_fakebucket::faults::{Action, PerKeyError, TruncatedPage};
 use regsweep_fakebucket::object::Object;
 use regsweep_fakebucket::throttle::Limits;
-use regsweep_fakebucket::{Dialect, Operation, Server};
-
-const BUCKET: &str = "registry";
-const ROOT: &str = "some/root";
-
-struct Fixture {
-    server: Server,
-    dialect: Dialect,
-    number: Mutex<u64>,
-}
-
-fn dialects() -> impl Strategy<Value = Dialect> {
-    prop_oneof![Just(Dialect::S3), Just(Dialect::Gcs), Just(Dialect::Azure)]
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let server = Server::start(regsweep_fakebucket::Options::default()).unwrap();
-        server.buckets().create(BUCKET);
-        Self { server, dialect: Dialect::S3, number: Mutex::new(0) }
-    }
-
-    fn speaking(self, dialect: Dialect) -> Self {
-        Self { dialect, ..self }
-    }
-
-    /// With all files of a store in memory.
-    fn of(store: &MemoryStore) -> Self {
-        let fixture = Self::new();
-        for (key, (content, _)) in store.contents() {
-            fixture.put(&key.to_string(), &content);
-        }
-        fixture
-    }
-
-    fn put(&self, key: &str, content: &[u8]) {
-        self.put_object(key, Object::new(content.to_vec()));
-    }
-
-    fn put_object(&self, key: &str, object: Object) {
-        let mut number = self.number.lock().unwrap();
-        *number += 1;
-        let seconds = old().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
-        let modified = Moment::from_microseconds(i64::try_from(seconds).unwrap());
-        let bucket = self.server.buckets().get(BUCKET).unwrap();
-        bucket.write().put(format!("{ROOT}/{key}").as_bytes(), object, modified, *number);
-    }
-
-    fn delete(&self, key: &str) {
-        let bucket = self.server.buckets().get(BUCKET).unwrap();
-        assert!(bucket.write().delete(format!("{ROOT}/{key}").as_bytes(), Moment::now(), 0).is_some());
-    }
-
-    fn options(&self) -> Options {
-        let (provider, endpoint) = match self.dialect {
-            Dialect::S3 => {
-                let keys = Some(("key".to_owned(), Secret("secret".to_owned()), None));
-                (Provider::S3 { region: "us-east-1".to_owned(), keys, path_style: true }, self.server.url())
-            }
-            Dialect::Gcs => {
-                let key = r#"{"private_key":"","private_key_id":"","client_email":"","disable_oauth":true}"#;
-                (Provider::Gcs(GcsKeys::ServiceAccount(Secret(key.to_owned()))), self.server.url())
-            }
-            Dialect::GcsXml => unreachable!("regsweep speaks JSON with Google"),
-            Dialect::Azure => {
-                let account = "devstoreaccount1".to_owned();
-                let endpoint = format!("{}/{account}", self.server.url());
-                let keys = AzureKeys::SharedKey(Secret("a2V5".to_owned()));
-                (Provider::Azure { account, keys, leading_slash: None }, endpoint)
-            }
-        };
-        let patience =
-            Patience { first_wait: Duration::from_millis(1), tries: 4, throttled: Duration::from_millis(1500) };
-        Options {
-            root: ROOT.to_owned(),
-            endpoint: Some(endpoint),
-            patience,
-            jobs: 16,
-            ..Options::new(provider, BUCKET)
-        }
-    }
-
-    fn open(&self) -> Bucket {
-        Bucket::open(&self.options()).unwrap()
-    }
-
-    fn requests(&self, operation: Operation) -> u64 {
-        self.server.journal().count(self.dialect, operation)
-    }
-
-    fn fault(&self, operation: &str, key: &str, times: u64, action: Action) {
-        let when = Match {
-            operation: Some(operation.to_owned()),
-            key_contains: (!key.is_empty()).then(|| key.to_owned()),
-            times: Some(times),
-            ..Match::default()
-        };
-        self.server.faults().add(Rule { when, action });
-    }
-
-    fn keys(&self) -> BTreeSet<String> {
-        let bucket = self.server.buckets().get(BUCKET).unwrap();
-        let bucket = bucket.read();
-        let keys = bucket.current_keys().map(|key| String::from_utf8(key.to_vec()).unwrap());
-        keys.map(|key| key.strip_prefix(ROOT).unwrap()[1..].to_owned()).collect()
-    }
-}
-
-fn run(store: &(impl List + Read), delete_untagged: bool) -> Result<Marks> {
-    let control = Control::default();
-    let catalog = Arc::new(scan(store, old() + Duration::from_secs(100_000_000), &control)?);
-    mark(store, catalog, Marking { delete_untagged, ..Marking::default() }, &control)
-}
+use regsweep_fakebucket::{Dialect, Operation};
+use served::{Fixture, begin, dialects, first_tag, run, sample};
 
 /// All that a mark has found, in words.
 fn findings(marks: &Marks) -> String {
@@ -306,24 +193,6 @@ fn a_second_run_lists(fixture: &Fixture) {
 }
 
 /// Ten images in two repositories, all tagged.
-fn sample() -> Vec<model::Piece> {
-    let piece = |number: u8| model::Piece {
-        repository: number % 2,
-        layers: vec![number, number / 2],
-        children: Vec::new(),
-        subject: None,
-        tagged: true,
-        linked: true,
-    };
-    (0..10).map(piece).collect()
-}
-
-/// The tag that a store of [`sample`] has, and the key of its link.
-fn first_tag(fixture: &Fixture) -> String {
-    let keys = fixture.keys();
-    keys.into_iter().find(|key| key.contains("/tags/") && key.ends_with("/current/link")).unwrap()
-}
-
 #[test]
 fn only_a_checksum_of_a_known_digest_saves_reading_a_tag() {
     let (store, _, _) = build(&sample());
@@ -535,12 +404,6 @@ fn large_objects_are_read_as_far_as_they_are_wanted() {
         let seen: Vec<String> = seen.into_inner().unwrap().into_values().collect();
         assert_eq!(seen, ["beginning 10", "whole 10", "whole 0", "absent"], "{surveyed}");
     }
-}
-
-/// Begins a run as the journal does.
-fn begin(bucket: &Bucket, run: &[u8]) {
-    let begun = layout_quarantine::run(run).join(layout_quarantine::BEGUN);
-    bucket.write_object(&begun, b"", &Condition::Always, &Control::default()).unwrap();
 }
 
 proptest! {

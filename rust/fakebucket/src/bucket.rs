@@ -139,7 +139,7 @@ impl Contents {
     }
 
     /// All versions of a key, oldest first.
-    pub(crate) fn versions(&self, key: &[u8]) -> &[Version] {
+    pub fn versions(&self, key: &[u8]) -> &[Version] {
         self.keys.get(key).map_or(&[], Vec::as_slice)
     }
 

@@ -162,6 +162,24 @@ impl Store {
         convert(py, run(py, None, |control| bucket.write_object(&Key::new(key), &content, &condition, control)))
     }
 
+    /// Whether what is removed from the bucket leaves a delete marker, so that it can be had back.
+    fn keeps_versions(&self, py: Python<'_>) -> PyResult<bool> {
+        let bucket = self.bucket()?;
+        convert(py, run(py, None, |control| bucket.keeps_versions(control)))
+    }
+
+    /// What goes into the quarantine of a run is from now on hidden by delete markers.
+    fn hide_for(&self, run_name: &str) -> PyResult<()> {
+        self.bucket()?.hide_for(run_name.as_bytes());
+        Ok(())
+    }
+
+    /// Forgets what a run has hidden, once nothing is any more.
+    fn forget_hidden(&self, py: Python<'_>, run_name: &str) -> PyResult<()> {
+        let bucket = self.bucket()?;
+        convert(py, run(py, None, |control| bucket.forget_hidden(run_name.as_bytes(), control)))
+    }
+
     /// The names of what is in a directory, and whether each is one itself.
     fn list_directory(&self, py: Python<'_>, key: &str) -> PyResult<Vec<(String, bool)>> {
         let store = &self.store;

@@ -3,6 +3,7 @@
 //! ```text
 //! .regsweep/<run>/
 //!   begun                     its time is when the run began, by the store's own clock
+//!   hidden/<number>           in a bucket that keeps versions: what was hidden where it was, instead of being moved
 //!   tree/docker/registry/v2/
 //!     blobs/<alg>/<two hex>/<hex>                      what was `<hex>/data`
 //!     repositories/<name>/_manifests/revisions/<alg>/<hex>    what was `<hex>/link`
@@ -23,6 +24,9 @@ pub const TOP: &str = ".regsweep";
 pub const BEGUN: &str = "begun";
 /// Below a run: what it has set aside.
 pub const TREE: &str = "tree";
+
+/// Below a run: what says which files were hidden where they were, and shown again.
+pub const HIDDEN: &str = "hidden";
 
 /// The directory of a run.
 pub fn run(name: &[u8]) -> Key {
@@ -46,6 +50,37 @@ pub fn place_of(tree: &Key, directory: &Key) -> Key {
         Some((repository, tag, algorithm)) => history(tree, repository, tag).join(algorithm),
         None => aside(tree, directory),
     }
+}
+
+/// The run in whose tree a file or directory lies, and its place in there.
+pub fn split_tree(key: &Key) -> Option<(&[u8], Key)> {
+    let rest = key.as_bytes().strip_prefix(TOP.as_bytes())?.strip_prefix(b"/")?;
+    let run = rest.split(|&byte| byte == b'/').next()?;
+    Some((run, key.strip_prefix(&tree(run))?))
+}
+
+/// Where a file has come from that lies in a tree: the opposite of what [`place_of`] is for. Nothing for what is no file
+/// that a run sets aside.
+pub fn home_of(place: &Key) -> Option<Key> {
+    if place.starts_with(&Key::new(layout::BLOBS)) {
+        let below = place.strip_prefix(&Key::new(layout::BLOBS))?;
+        return (below.depth() == 3).then(|| place.join(layout::DATA));
+    }
+    let path = place.as_bytes();
+    let at = |marker: &str| memchr::memmem::find(path, marker.as_bytes()).map(|start| start + marker.len());
+    if at("/_manifests/tags/").is_some() {
+        return Some(place.clone());
+    }
+    if let Some(start) = at("/_manifests/index/") {
+        let mut rest = path[start..].split(|&byte| byte == b'/');
+        let (tag, algorithm, hex) = (rest.next()?, rest.next()?, rest.next()?);
+        let manifests = Key::new(&path[..start - "/index/".len()]);
+        let history = manifests.join(layout::TAGS).join(tag).join(layout::HISTORY);
+        return rest.next().is_none().then(|| history.join(algorithm).join(hex).join(layout::LINK));
+    }
+    let start = at("/_manifests/revisions/").or_else(|| at("/_layers/"))?;
+    let is_link = memchr::memchr_iter(b'/', &path[start..]).count() == 1;
+    is_link.then(|| place.join(layout::LINK))
 }
 
 /// Where the history of a tag is kept.
@@ -80,5 +115,32 @@ mod tests {
             place(&format!("{home}/_manifests/tags/v1/index/sha256")),
             format!("{top}/_manifests/index/v1/sha256")
         );
+    }
+
+    #[test]
+    fn whatever_is_set_aside_says_where_it_comes_from() {
+        let tree = tree(b"run");
+        let home = "docker/registry/v2/repositories/a/b";
+        let files = [
+            ("docker/registry/v2/blobs/sha256/ab", "abcd", "data"),
+            (&format!("{home}/_layers/sha256"), "abcd", "link"),
+            (&format!("{home}/_manifests/revisions/sha512"), "abcd", "link"),
+            (&format!("{home}/_manifests/tags/v1/index/sha256"), "abcd", "link"),
+            (&format!("{home}/_manifests/tags/v1/current"), "link", ""),
+        ];
+        for (directory, name, leaf) in files {
+            let directory = Key::new(directory);
+            let aside = place_of(&tree, &directory).join(name);
+            let (run, place) = split_tree(&aside).unwrap();
+            assert_eq!((run, home_of(&place)), (&b"run"[..], Some(directory.join(name).join(leaf))));
+        }
+        // A tag's directory goes as a whole, with its history.
+        let whole = Key::new(format!("{home}/_manifests/tags/v1/index/sha256/abcd/link"));
+        assert_eq!(home_of(&whole), Some(whole.clone()));
+        for other in ["docker/registry/v2/blobs/sha256", "docker/registry/v2/blobs/sha256/ab/abcd/x", home] {
+            assert_eq!(home_of(&Key::new(other)), None, "{other}");
+        }
+        assert!(split_tree(&Key::new(".regsweep/run/plan")).is_none());
+        assert!(split_tree(&Key::new("docker/registry/v2")).is_none());
     }
 }

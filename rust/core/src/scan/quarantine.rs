@@ -11,7 +11,7 @@ use crate::layout::{distribution as layout, quarantine};
 use crate::manifests::Manifests;
 use crate::packed::PackedDigests;
 use crate::progress::Control;
-use crate::store::{EntryKind, Group, Key, List, Read};
+use crate::store::{EntryKind, Group, Key, List, Read, SetsAside};
 
 /// Finds the quarantines of a store, in the order of their runs' names.
 pub(super) fn find(
@@ -34,16 +34,17 @@ fn read_run(
     let begun = stat_all(store, &begun, control)?.concat()[0];
     let mut found = Tree::default();
     let registry = quarantine::aside(&tree, &Key::new(layout::ANCESTORS.join("/")));
-    let exists = collect(store, std::slice::from_ref(&registry), control, |_, _, (): &mut ()| Ok(()))?[0].is_some();
-    if exists {
+    if is_there(store, &registry, control)? {
         tree::find_below(store, &registry, &mut found, control)?;
     }
+    let hidden = quarantine::run(&run).join(quarantine::HIDDEN);
+    let has_times = store.nature().sets_aside == SetsAside::ByMoving || is_there(store, &hidden, control)?;
     let mut quarantine = Quarantine {
         run,
         tree,
         // Without the file nothing says what is young, so all of it counts as young and comes back.
         begun: begun.map_or(SystemTime::UNIX_EPOCH, |stat| stat.modified),
-        has_times: store.nature().keeps_times,
+        has_times,
         prefixes: found.prefixes,
         repositories: Vec::new(),
     };
@@ -141,6 +142,10 @@ fn by_algorithm(store: &impl List, directory: &Key, control: &Control) -> Result
         found.push((key, digests));
     }
     Ok(found)
+}
+
+fn is_there(store: &impl List, directory: &Key, control: &Control) -> Result<bool> {
+    Ok(collect(store, std::slice::from_ref(directory), control, |_, _, (): &mut ()| Ok(()))?[0].is_some())
 }
 
 /// The names of the directories in a directory, in order; none where it does not exist.

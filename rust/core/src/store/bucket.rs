@@ -17,6 +17,7 @@ mod client;
 mod clock;
 mod dialect;
 mod gcs;
+mod hidden;
 mod moves;
 mod multipart;
 mod objects;
@@ -28,11 +29,12 @@ mod s3;
 mod snapshot;
 mod spread;
 mod throttle;
+mod versions;
 mod walk;
 mod xml;
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -42,14 +44,15 @@ pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, U
 
 use super::{
     Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Nature, Page, Read, ReadVisitor, Removal,
-    Remove, RemoveVisitor, RenameVisitor, Renames, Stat, StatVisitor, TimeVisitor,
+    Remove, RemoveVisitor, RenameVisitor, Renames, SetsAside, Stat, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
-use crate::layout::distribution as layout;
+use crate::layout::{distribution as layout, quarantine};
 use crate::parallel::{cores, for_each};
 use crate::progress::Control;
 use client::{Client, Purpose, Reading};
-use dialect::KeyOutcome;
+use dialect::{Doomed, KeyOutcome};
+use hidden::Aside;
 use options::LeadingSlash;
 use page::{Query, Start};
 use snapshot::{Cursor, Snapshot};
@@ -66,6 +69,9 @@ pub struct Bucket {
     spellings: [Vec<u8>; 2],
     jobs: usize,
     looked: RwLock<Option<Arc<Looked>>>,
+    /// The last look, although something was changed since: what is hidden is hidden as it was seen.
+    seen: RwLock<Option<Arc<Looked>>>,
+    aside: Mutex<Aside>,
 }
 
 /// A look at some directories.
@@ -73,11 +79,21 @@ pub struct Bucket {
 struct Looked {
     directories: Vec<Key>,
     snapshot: Snapshot,
+    /// In place of that: everything below `.regsweep`, where something is only to be seen there.
+    tree: Option<Arc<Snapshot>>,
 }
 
 impl Looked {
     fn covers(&self, key: &Key) -> bool {
         self.directories.iter().any(|directory| key.starts_with(directory))
+    }
+
+    /// A place to look for a key from, or for what is in a directory.
+    fn cursor(&self, key: &Key) -> Cursor<'_> {
+        match &self.tree {
+            Some(tree) if key.starts_with(&Key::new(quarantine::TOP)) => tree.cursor(),
+            _ => self.snapshot.cursor(),
+        }
     }
 
     /// Whether all that was looked at lies in there.
@@ -113,7 +129,16 @@ impl Bucket {
             slash => OnceLock::from(options.prefix(slash == LeadingSlash::Yes)),
         };
         let spellings = [false, true].map(|slash| options.prefix(slash));
-        Ok(Self { url: options.url(), client, root, spellings, jobs, looked: RwLock::default() })
+        Ok(Self {
+            url: options.url(),
+            client,
+            root,
+            spellings,
+            jobs,
+            looked: RwLock::default(),
+            seen: RwLock::default(),
+            aside: Mutex::default(),
+        })
     }
 
     /// Finds out whether names begin with a slash, as the registry's driver for Azure wrote them before 3.0.
@@ -166,7 +191,15 @@ impl Bucket {
 
     /// What was seen is not what is there any more.
     fn forget(&self) {
-        *self.looked.write().expect("no thread panics while it looks") = None;
+        let looked = self.looked.write().expect("no thread panics while it looks").take();
+        if self.hides() && looked.is_some() {
+            *self.seen.write().expect("no thread panics while it looks") = looked;
+        }
+    }
+
+    /// What was seen, whatever has become of it.
+    fn seen(&self) -> Option<Arc<Looked>> {
+        self.looked().or_else(|| self.seen.read().expect("no thread panics while it looks").clone())
     }
 
     /// The key in the bucket.
@@ -265,12 +298,7 @@ impl Bucket {
         // One byte more tells whether that is all.
         let most = limit as u64 + 1;
         let range = size_bytes.is_none_or(|size| size >= most).then_some(0..most);
-        let body = self.get(key, range.as_ref(), control)?;
-        match body {
-            None => visit(Content::Absent),
-            Some(body) if body.len() > limit => visit(Content::TooLarge(&body[..limit])),
-            Some(body) => visit(Content::Whole(&body)),
-        }
+        give(self.get(key, range.as_ref(), control)?, limit, visit)
     }
 
     /// An object, or some bytes of it.
@@ -300,6 +328,14 @@ fn is_missing_key(code: &str) -> bool {
     !matches!(code, "NoSuchBucket" | "ContainerNotFound" | "ResourceNotFound" | "AccountNotFound")
 }
 
+fn give(body: Option<Bytes>, limit: usize, visit: impl FnOnce(Content<'_>) -> Result<()>) -> Result<()> {
+    match body {
+        None => visit(Content::Absent),
+        Some(body) if body.len() > limit => visit(Content::TooLarge(&body[..limit])),
+        Some(body) => visit(Content::Whole(&body)),
+    }
+}
+
 fn finish(index: usize, exists: bool, entries: &Entries, visit: &ListVisitor<'_>) -> Result<()> {
     if !exists {
         return visit(index, Page::Absent);
@@ -320,9 +356,14 @@ impl List for Bucket {
     fn survey(&self, directories: &[Key], control: &Control) -> Result<()> {
         self.settle(control)?;
         self.forget();
+        *self.seen.write().expect("no thread panics while it looks") = None;
         let prefixes: Vec<Vec<u8>> = directories.iter().map(|directory| self.prefix(directory)).collect();
         let snapshot = walk::walk(&self.client, &prefixes, self.jobs, control)?;
-        let looked = Looked { directories: directories.to_vec(), snapshot };
+        let mut looked = Looked { directories: directories.to_vec(), snapshot, tree: None };
+        if directories.contains(&Key::new(quarantine::TOP)) {
+            self.look_aside(&looked, control)?;
+        }
+        looked.tree = self.tree();
         *self.looked.write().expect("no thread panics while it looks") = Some(Arc::new(looked));
         Ok(())
     }
@@ -331,7 +372,7 @@ impl List for Bucket {
         Nature {
             knows_checksums: true,
             keeps_empty_directories: false,
-            keeps_times: false,
+            sets_aside: if self.hides() { SetsAside::ByHiding } else { SetsAside::ByCopying },
             clock_lag: self.client.clock.lag(),
         }
     }
@@ -343,7 +384,9 @@ impl List for Bucket {
         // What was seen takes no waiting; what was not does.
         let jobs = if directories.iter().all(|key| seen(key).is_some()) { cores() } else { self.jobs };
         for_each(jobs, directories.len(), control, |index, (): &mut ()| match seen(&directories[index]) {
-            Some(looked) => self.list_looked(&mut looked.snapshot.cursor(), index, &directories[index], visit),
+            Some(looked) => {
+                self.list_looked(&mut looked.cursor(&directories[index]), index, &directories[index], visit)
+            }
             None => self.list_now(index, &directories[index], control, visit),
         })
     }
@@ -358,8 +401,9 @@ impl List for Bucket {
         }
         if let Some(looked) = &looked {
             for_each(cores(), seen.len(), control, |item, (): &mut ()| {
-                let (number, mut cursor) = (seen[item], looked.snapshot.cursor());
+                let number = seen[item];
                 let group = &groups[number];
+                let mut cursor = looked.cursor(&group.directory);
                 (0..group.names.len()).try_for_each(|index| {
                     let stat = cursor.find(&self.full(&group.key(index)))?;
                     visit(number, index, stat)
@@ -368,8 +412,9 @@ impl List for Bucket {
         }
         for_each(self.jobs, unseen.len(), control, |item, (): &mut ()| {
             let (group, index) = unseen[item];
-            let stat = self.stat_now(&groups[group].key(index), control)?;
-            visit(group, index, stat)
+            let key = groups[group].key(index);
+            let stat = if self.is_aside(&key) { self.stat_aside(&key, control) } else { self.stat_now(&key, control) };
+            visit(group, index, stat?)
         })
     }
 
@@ -383,9 +428,9 @@ impl List for Bucket {
                 looked
             } else {
                 let snapshot = walk::walk(&self.client, std::slice::from_ref(&prefix), 1, control)?;
-                Arc::new(Looked { directories: Vec::new(), snapshot })
+                Arc::new(Looked { directories: Vec::new(), snapshot, tree: None })
             };
-            let mut cursor = looked.snapshot.cursor();
+            let mut cursor = looked.cursor(&directories[index]);
             cursor.seek(&prefix)?;
             let mut newest: Option<SystemTime> = None;
             while let Some((_, stat)) = cursor.current().filter(|(key, _)| key.starts_with(&prefix)) {
@@ -405,10 +450,13 @@ impl Read for Bucket {
         for_each(self.jobs, files.len(), control, |item, (): &mut ()| {
             let (group, index) = files[item];
             let key = groups[group].key(index);
+            if self.is_aside(&key) {
+                return give(self.get_aside(&key, control)?, limit, |content| visit(group, index, content));
+            }
             let seen = looked.as_ref().filter(|looked| looked.covers(&key));
             let size_bytes = match seen {
                 None => None,
-                Some(looked) => match looked.snapshot.cursor().find(&self.full(&key))? {
+                Some(looked) => match looked.cursor(&key).find(&self.full(&key))? {
                     Some(stat) => Some(stat.size_bytes),
                     // The second witness: a listing of nothing but this.
                     None if self.stat_now(&key, control)?.is_none() => return visit(group, index, Content::Absent),
@@ -428,38 +476,43 @@ impl Remove for Bucket {
     fn remove(&self, groups: &[Group], _holder: Holder, control: &Control, visit: &RemoveVisitor<'_>) -> Result<()> {
         self.settle(control)?;
         self.forget();
-        let files = files(groups);
+        let (aside, files): (Vec<_>, Vec<_>) =
+            files(groups).into_iter().partition(|&(group, index)| self.is_aside(&groups[group].key(index)));
+        let key = |&(group, index): &(usize, usize)| groups[group].key(index);
+        let report = |file: &(usize, usize), outcome: KeyOutcome| {
+            let outcome = match outcome {
+                KeyOutcome::Removed | KeyOutcome::Hidden => Ok(Removal::Removed),
+                KeyOutcome::Absent => Ok(Removal::Absent),
+                KeyOutcome::Again(text) | KeyOutcome::Failed(text) => {
+                    Err(Error::io("remove", &key(file), std::io::Error::other(text)))
+                }
+            };
+            visit(file.0, file.1, outcome);
+        };
+        // An error that is none of a key's own is that of each.
+        let all = |chunk: &[(usize, usize)], outcomes: Result<Vec<KeyOutcome>>| match outcomes {
+            Err(error) if error.kind() == Kind::Cancelled => Err(error),
+            Err(error) => {
+                let text = error.io_source().map_or_else(|| error.to_string(), ToString::to_string);
+                for file in chunk {
+                    report(file, KeyOutcome::Failed(text.clone()));
+                }
+                Ok(())
+            }
+            Ok(outcomes) => {
+                chunk.iter().zip(outcomes).for_each(|(file, outcome)| report(file, outcome));
+                Ok(())
+            }
+        };
         let size = self.client.dialect().removal_size();
         let chunks: Vec<&[(usize, usize)]> = files.chunks(size).collect();
         for_each(self.jobs, chunks.len(), control, |item, (): &mut ()| {
             let chunk = chunks[item];
-            let key = |&(group, index): &(usize, usize)| groups[group].key(index);
-            let keys: Vec<Vec<u8>> = chunk.iter().map(|file| self.full(&key(file))).collect();
-            let first = key(&chunk[0]);
-            match self.remove_some(&keys, &first, control) {
-                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
-                Err(error) => {
-                    let text = error.io_source().map_or_else(|| error.to_string(), ToString::to_string);
-                    for file in chunk {
-                        let error = Error::io("remove", &key(file), std::io::Error::other(text.clone()));
-                        visit(file.0, file.1, Err(error));
-                    }
-                }
-                Ok(outcomes) => {
-                    for (file, outcome) in chunk.iter().zip(outcomes) {
-                        let outcome = match outcome {
-                            KeyOutcome::Removed => Ok(Removal::Removed),
-                            KeyOutcome::Absent => Ok(Removal::Absent),
-                            KeyOutcome::Again(text) | KeyOutcome::Failed(text) => {
-                                Err(Error::io("remove", &key(file), std::io::Error::other(text)))
-                            }
-                        };
-                        visit(file.0, file.1, outcome);
-                    }
-                }
-            }
-            Ok(())
-        })
+            let keys: Vec<Doomed> = chunk.iter().map(|file| Doomed::key(self.full(&key(file)))).collect();
+            all(chunk, self.remove_some(&keys, &key(&chunk[0]), control))
+        })?;
+        let aside_keys: Vec<Key> = aside.iter().map(key).collect();
+        all(&aside, self.purge_aside(&aside_keys, control))
     }
 
     fn rename(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {

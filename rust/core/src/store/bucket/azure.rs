@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use super::dialect::{
-    Answer, Condition, Dialect, KeyOutcome, Malformed, Signed, add_condition, encode_path, encode_query, etag,
+    Answer, Condition, Dialect, Doomed, KeyOutcome, Malformed, Signed, add_condition, encode_path, encode_query, etag,
     range_header, request,
 };
 use super::multipart;
@@ -150,11 +150,11 @@ impl Dialect for Azure {
         etag(answer)
     }
 
-    fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {
+    fn remove(&self, keys: Vec<Doomed>) -> Signed<'_> {
         Box::pin(async move {
             let credential = self.credentials.get_credential().await?;
-            let part = |key: &Vec<u8>| {
-                let mut request = request(Method::DELETE, &self.blob(key), Vec::new());
+            let part = |doomed: &Doomed| {
+                let mut request = request(Method::DELETE, &self.blob(&doomed.key), Vec::new());
                 request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
                 self.authorize(&credential, request)
             };
@@ -166,7 +166,7 @@ impl Dialect for Azure {
         })
     }
 
-    fn read_removal(&self, answer: &Answer, keys: &[Vec<u8>]) -> Result<Vec<KeyOutcome>, Malformed> {
+    fn read_removal(&self, answer: &Answer, keys: &[Doomed]) -> Result<Vec<KeyOutcome>, Malformed> {
         multipart::read(answer, keys.len(), |body| self.explain(body))
     }
 

@@ -12,6 +12,7 @@ use object_store::client::{HttpRequest, HttpRequestBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::page::{Page, Query};
+use super::versions::Versions;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -21,10 +22,26 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
+/// What is to be removed: a key, or one version of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Doomed {
+    pub(super) key: Vec<u8>,
+    pub(super) version: Option<String>,
+}
+
+impl Doomed {
+    /// A key, whatever its version.
+    pub(super) const fn key(key: Vec<u8>) -> Self {
+        Self { key, version: None }
+    }
+}
+
 /// What became of one key of a bulk removal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum KeyOutcome {
     Removed,
+    /// It was there or was not; a delete marker hides it now.
+    Hidden,
     /// There was no such key, as far as the store tells.
     Absent,
     /// The store had too much to do, or failed: worth another try.
@@ -80,10 +97,15 @@ pub(super) trait Dialect: fmt::Debug + Send + Sync {
     fn version(&self, answer: &Answer) -> Option<String>;
 
     /// Asks for the removal of some keys, no more than [`Dialect::removal_size`].
-    fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_>;
+    fn remove(&self, keys: Vec<Doomed>) -> Signed<'_>;
 
     /// Reads what became of each key.
-    fn read_removal(&self, answer: &Answer, keys: &[Vec<u8>]) -> Result<Vec<KeyOutcome>, Malformed>;
+    fn read_removal(&self, answer: &Answer, keys: &[Doomed]) -> Result<Vec<KeyOutcome>, Malformed>;
+
+    /// Where regsweep can use what the service keeps of removed objects: how.
+    fn versions(&self) -> Option<&dyn Versions> {
+        None
+    }
 
     /// Code and explanation of an answer that is an error.
     fn explain(&self, body: &[u8]) -> (String, String);

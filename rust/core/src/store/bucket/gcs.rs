@@ -12,7 +12,8 @@ use object_store::gcp::GcpCredentialProvider;
 use serde::Deserialize;
 
 use super::dialect::{
-    Answer, Condition, Dialect, KeyOutcome, Malformed, Signed, encode_component, encode_query, range_header, request,
+    Answer, Condition, Dialect, Doomed, KeyOutcome, Malformed, Signed, encode_component, encode_query, range_header,
+    request,
 };
 use super::multipart;
 use super::page::{Page, Query, Start};
@@ -200,19 +201,19 @@ impl Dialect for Gcs {
         header.or_else(|| serde_json::from_slice::<Written>(&answer.body).ok().map(|written| written.generation))
     }
 
-    fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {
-        if let [key] = keys.as_slice() {
-            return self.sign(request(Method::DELETE, &self.object(key, ""), Vec::new()));
+    fn remove(&self, keys: Vec<Doomed>) -> Signed<'_> {
+        let mut parts: Vec<HttpRequest> =
+            keys.iter().map(|doomed| request(Method::DELETE, &self.object(&doomed.key, ""), Vec::new())).collect();
+        if let [_] = parts.as_slice() {
+            return self.sign(parts.remove(0));
         }
-        let parts: Vec<HttpRequest> =
-            keys.iter().map(|key| request(Method::DELETE, &self.object(key, ""), Vec::new())).collect();
         let (body, kind) = multipart::body(&parts);
         let mut request = request(Method::POST, &format!("{}/batch/storage/v1", self.endpoint), body);
         request.headers_mut().insert(CONTENT_TYPE, kind.parse().expect("a content type is a header's value"));
         self.sign(request)
     }
 
-    fn read_removal(&self, answer: &Answer, keys: &[Vec<u8>]) -> Result<Vec<KeyOutcome>, Malformed> {
+    fn read_removal(&self, answer: &Answer, keys: &[Doomed]) -> Result<Vec<KeyOutcome>, Malformed> {
         let explain = |body: &[u8]| self.explain(body);
         if keys.len() == 1 {
             return Ok(vec![multipart::outcome(answer.status.as_u16(), &answer.body, &explain)]);

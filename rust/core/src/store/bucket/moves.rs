@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::client::{Purpose, Reading};
-use super::dialect::KeyOutcome;
+use super::dialect::{Doomed, KeyOutcome};
 use super::{Bucket, is_missing_key, walk};
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
@@ -26,33 +26,57 @@ const COMPARED: u64 = 256;
 /// Names moved at once. A multiple of what one request removes.
 const PORTION: usize = 4000;
 
+/// How something gets from one place to another.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// As said above.
+    Copy,
+    /// Into the tree of a run that hides what it sets aside (`hidden`).
+    Hide(Vec<u8>),
+    /// Out of it.
+    Show(Vec<u8>),
+}
+
 /// One name that moves: an object, or all below a directory.
-struct Move {
-    place: (usize, usize),
-    from: Key,
-    to: Key,
+pub(super) struct Move {
+    pub(super) place: (usize, usize),
+    pub(super) from: Key,
+    pub(super) to: Key,
 }
 
 /// One object of it.
-struct Object {
-    of: usize,
-    from: Key,
-    to: Key,
-    stat: Stat,
+pub(super) struct Object {
+    pub(super) of: usize,
+    pub(super) from: Key,
+    pub(super) to: Key,
+    pub(super) stat: Stat,
 }
 
 impl Bucket {
     /// Moves everything named; see [`crate::store::Remove::rename`].
     pub(super) fn rename_all(&self, renames: &[Renames], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
-        let moves = renames.iter().enumerate().flat_map(|(number, renames)| {
-            renames.names.iter().enumerate().map(move |(index, name)| Move {
+        let mut ways: BTreeMap<Way, Vec<Move>> = BTreeMap::new();
+        for (number, renames) in renames.iter().enumerate() {
+            let moves = renames.names.iter().enumerate().map(|(index, name)| Move {
                 place: (number, index),
                 from: renames.from.key(name),
                 to: renames.to.key(name),
-            })
-        });
-        let moves: Vec<Move> = moves.collect();
-        moves.chunks(PORTION).try_for_each(|moves| self.rename_some(moves, control, visit))
+            });
+            ways.entry(self.way(renames)).or_default().extend(moves);
+        }
+        ways.into_iter().try_for_each(|(way, moves)| match way {
+            Way::Copy => moves.chunks(PORTION).try_for_each(|moves| self.rename_some(moves, control, visit)),
+            Way::Hide(run) => self.hide(&run, &moves, control, visit),
+            Way::Show(run) => self.show(&run, &moves, control, visit),
+        })
+    }
+
+    fn way(&self, renames: &Renames) -> Way {
+        match (self.hiding_run(&renames.to.directory), self.hiding_run(&renames.from.directory)) {
+            (Some(run), None) => Way::Hide(run),
+            (None, Some(run)) => Way::Show(run),
+            _ => Way::Copy,
+        }
     }
 
     fn rename_some(&self, moves: &[Move], control: &Control, visit: &RenameVisitor<'_>) -> Result<()> {
@@ -122,7 +146,7 @@ impl Bucket {
         Ok(Some(objects))
     }
 
-    fn objects_of(&self, of: usize, one: &Move, control: &Control) -> Result<Vec<Object>> {
+    pub(super) fn objects_of(&self, of: usize, one: &Move, control: &Control) -> Result<Vec<Object>> {
         if let Some(stat) = self.stat_now(&one.from, control)? {
             return Ok(vec![Object { of, from: one.from.clone(), to: one.to.clone(), stat }]);
         }
@@ -189,7 +213,7 @@ impl Bucket {
         let chunks: Vec<&[Object]> = copied.chunks(size).collect();
         let failures: Mutex<BTreeMap<usize, String>> = Mutex::default();
         for_each(self.jobs(), chunks.len(), control, |index, (): &mut ()| {
-            let keys: Vec<Vec<u8>> = chunks[index].iter().map(|object| self.full(&object.from)).collect();
+            let keys: Vec<Doomed> = chunks[index].iter().map(|object| Doomed::key(self.full(&object.from))).collect();
             let outcomes = match self.remove_some(&keys, &chunks[index][0].from, control) {
                 Ok(outcomes) => outcomes,
                 Err(error) if error.kind() == Kind::Cancelled => return Err(error),

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use super::Bucket;
 use super::client::{Purpose, Reading};
-use super::dialect::KeyOutcome;
+use super::dialect::{Doomed, KeyOutcome};
 use crate::error::{Kind, Result};
 use crate::key::Key;
 use crate::progress::Control;
@@ -12,7 +12,7 @@ use crate::progress::Control;
 impl Bucket {
     /// Removes some keys, by one request if the store has time for all of them. What one answer has said about a key
     /// holds, whatever becomes of the others; those are asked for again.
-    pub(super) fn remove_some(&self, keys: &[Vec<u8>], first: &Key, control: &Control) -> Result<Vec<KeyOutcome>> {
+    pub(super) fn remove_some(&self, keys: &[Doomed], first: &Key, control: &Control) -> Result<Vec<KeyOutcome>> {
         let open: RefCell<Vec<usize>> = RefCell::new((0..keys.len()).collect());
         let mut outcomes: Vec<KeyOutcome> = keys.iter().map(|_| KeyOutcome::Again(String::new())).collect();
         let wanted = || open.borrow().iter().map(|&index| keys[index].clone()).collect::<Vec<_>>();

@@ -1,5 +1,7 @@
 //! Amazon S3 and what speaks its language: `ListObjectsV2`, `GetObject`, `DeleteObjects`, signed by AWS's version 4.
 
+mod versions;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -12,10 +14,11 @@ use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::HttpRequest;
 
 use super::dialect::{
-    Answer, Condition, Dialect, KeyOutcome, Malformed, Signed, add_condition, encode_path, encode_query, etag,
+    Answer, Condition, Dialect, Doomed, KeyOutcome, Malformed, Signed, add_condition, encode_path, encode_query, etag,
     range_header, request,
 };
 use super::page::{Page, Query, Start, md5_of_etag};
+use super::versions::Versions;
 use super::xml::{self, Element};
 use crate::rfc3339;
 use crate::store::Stat;
@@ -129,12 +132,18 @@ impl Dialect for S3 {
         etag(answer)
     }
 
-    fn remove(&self, keys: Vec<Vec<u8>>) -> Signed<'_> {
+    fn remove(&self, keys: Vec<Doomed>) -> Signed<'_> {
         let mut body = b"<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">".to_vec();
-        for key in keys {
+        for doomed in keys {
             body.extend_from_slice(b"<Object><Key>");
-            xml::escape(&key, &mut body);
-            body.extend_from_slice(b"</Key></Object>");
+            xml::escape(&doomed.key, &mut body);
+            body.extend_from_slice(b"</Key>");
+            if let Some(version) = doomed.version {
+                body.extend_from_slice(b"<VersionId>");
+                xml::escape(version.as_bytes(), &mut body);
+                body.extend_from_slice(b"</VersionId>");
+            }
+            body.extend_from_slice(b"</Object>");
         }
         body.extend_from_slice(b"</Delete>");
         let checksum = BASE64_STANDARD.encode(Md5::digest(&body));
@@ -145,23 +154,35 @@ impl Dialect for S3 {
         self.sign(request)
     }
 
-    fn read_removal(&self, answer: &Answer, keys: &[Vec<u8>]) -> Result<Vec<KeyOutcome>, Malformed> {
-        let mut outcomes: HashMap<Vec<u8>, KeyOutcome> = HashMap::with_capacity(keys.len());
-        let (mut key, mut code, mut message) = (Vec::new(), String::new(), String::new());
-        let mut is_result = false;
+    fn read_removal(&self, answer: &Answer, keys: &[Doomed]) -> Result<Vec<KeyOutcome>, Malformed> {
+        let mut outcomes: HashMap<Doomed, KeyOutcome> = HashMap::with_capacity(keys.len());
+        let (mut doomed, mut code, mut message) = (Doomed::key(Vec::new()), String::new(), String::new());
+        let (mut is_result, mut is_marker) = (false, false);
+        let text = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         xml::read(&answer.body, |element| {
             match element {
                 Element::Opens(b"DeleteResult") => is_result = true,
                 Element::Opens(b"Deleted" | b"Error") => {
-                    (key, code, message) = (Vec::new(), String::new(), String::new());
+                    (doomed, code, message) = (Doomed::key(Vec::new()), String::new(), String::new());
+                    is_marker = false;
                 }
                 Element::Opens(_) => {}
-                Element::Closes(name, text, _) => match name {
-                    b"Key" => key = text.to_vec(),
-                    b"Code" => code = String::from_utf8_lossy(text).into_owned(),
-                    b"Message" => message = String::from_utf8_lossy(text).into_owned(),
-                    b"Deleted" => drop(outcomes.insert(std::mem::take(&mut key), KeyOutcome::Removed)),
-                    b"Error" => drop(outcomes.insert(std::mem::take(&mut key), failed(&code, &message))),
+                Element::Closes(name, content, _) => match name {
+                    b"Key" => doomed.key = content.to_vec(),
+                    b"VersionId" => doomed.version = Some(text(content)).filter(|version| !version.is_empty()),
+                    b"DeleteMarker" => is_marker = content == b"true",
+                    b"Code" => code = text(content),
+                    b"Message" => message = text(content),
+                    b"Deleted" => {
+                        // Of a version that was removed it tells whether it was a marker.
+                        let outcome = if is_marker && doomed.version.is_none() {
+                            KeyOutcome::Hidden
+                        } else {
+                            KeyOutcome::Removed
+                        };
+                        outcomes.insert(doomed.clone(), outcome);
+                    }
+                    b"Error" => drop(outcomes.insert(doomed.clone(), failed(&code, &message))),
                     _ => {}
                 },
             }
@@ -171,7 +192,11 @@ impl Dialect for S3 {
             return Err(Malformed("the store's answer does not say what was removed"));
         }
         let unsaid = || KeyOutcome::Again("the store did not say what became of it".to_owned());
-        Ok(keys.iter().map(|key| outcomes.remove(key).unwrap_or_else(unsaid)).collect())
+        Ok(keys.iter().map(|doomed| outcomes.remove(doomed).unwrap_or_else(unsaid)).collect())
+    }
+
+    fn versions(&self) -> Option<&dyn Versions> {
+        Some(self)
     }
 
     fn explain(&self, body: &[u8]) -> (String, String) {
@@ -204,7 +229,7 @@ fn number(text: &[u8]) -> Option<u64> {
 fn failed(code: &str, message: &str) -> KeyOutcome {
     let text = format!("{code}: {message}");
     match code {
-        "NoSuchKey" => KeyOutcome::Absent,
+        "NoSuchKey" | "NoSuchVersion" => KeyOutcome::Absent,
         "SlowDown" | "InternalError" | "ServiceUnavailable" | "OperationAborted" => KeyOutcome::Again(text),
         _ => KeyOutcome::Failed(text),
     }
@@ -257,11 +282,25 @@ mod tests {
             headers: http::HeaderMap::new(),
             body: body.to_owned().into(),
         };
-        let keys = [b"a", b"b", b"c", b"d"].map(|key| key.to_vec());
+        let keys = [b"a", b"b", b"c", b"d"].map(|key| Doomed::key(key.to_vec()));
         let outcomes = s3().read_removal(&answer(body), &keys).unwrap();
         assert_eq!(outcomes[0], KeyOutcome::Removed);
         assert_eq!(outcomes[1], KeyOutcome::Failed("AccessDenied: no".into()));
         assert!(matches!(outcomes[2], KeyOutcome::Again(_)) && matches!(outcomes[3], KeyOutcome::Again(_)));
         assert!(s3().read_removal(&answer("<Error><Code>SlowDown</Code></Error>"), &keys).is_err());
+    }
+
+    #[test]
+    fn a_marker_that_was_left_is_told_from_one_that_was_removed() {
+        let body = "<DeleteResult><Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker>\
+            <DeleteMarkerVersionId>1</DeleteMarkerVersionId></Deleted><Deleted><Key>a</Key><VersionId>2</VersionId>\
+            <DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>2</DeleteMarkerVersionId></Deleted></DeleteResult>";
+        let answer =
+            Answer { status: http::StatusCode::OK, headers: http::HeaderMap::new(), body: body.to_owned().into() };
+        let version = |id: &str| Doomed { key: b"a".to_vec(), version: Some(id.to_owned()) };
+        let keys = [version("2"), Doomed::key(b"a".to_vec()), version("3")];
+        let outcomes = s3().read_removal(&answer, &keys).unwrap();
+        assert_eq!(outcomes[..2], [KeyOutcome::Removed, KeyOutcome::Hidden]);
+        assert!(matches!(outcomes[2], KeyOutcome::Again(_)));
     }
 }
