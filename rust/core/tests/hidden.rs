@@ -18,17 +18,16 @@ use regsweep_core::remove::{self, Destination, Removed};
 use regsweep_core::scan::scan_quarantines;
 use regsweep_core::store::bucket::Bucket;
 use regsweep_core::store::{Group, Holder, Key, List, Place, Removal, Remove, Renamed, Renames, Stat};
-use regsweep_fakebucket::Operation;
 use regsweep_fakebucket::bucket::Versioning;
 use regsweep_fakebucket::faults::{Action, PerKeyError};
 use regsweep_fakebucket::object::Version;
+use regsweep_fakebucket::{Dialect, Operation};
 use served::{BUCKET, Fixture, ROOT, begin, first_tag, run, sample};
 
 const RUN: &[u8] = b"run";
 
 fn hiding(fixture: &Fixture) -> Bucket {
     let bucket = fixture.open();
-    assert!(bucket.keeps_versions(&Control::default()).unwrap());
     begin(&bucket, RUN);
     bucket.hide_for(RUN);
     bucket
@@ -234,12 +233,29 @@ fn a_bucket_that_keeps_versions_no_more_ends_the_run() {
     let (fixture, key) = with_garbage();
     let bucket = hiding(&fixture);
     fixture.server.buckets().get(BUCKET).unwrap().write().versioning = Versioning::Off;
-    assert!(!fixture.open().keeps_versions(&Control::default()).unwrap());
     let removed = set_aside(&bucket);
     assert_eq!(removed.blob_count, 0);
     let said = removed.failures.iter().map(|failure| failure.error.to_string()).collect::<Vec<_>>().join("\n");
     assert!(said.contains("keep versions"), "{said}");
     assert!(!fixture.keys().contains(&key) || !said.contains(&key));
+}
+
+#[test]
+fn whether_versions_are_kept_is_tried() {
+    let control = Control::default();
+    let keeps = |fixture: &Fixture| fixture.open().keeps_versions(&control).unwrap();
+    let fixture = Fixture::new();
+    assert!(!keeps(&fixture));
+    let fixture = fixture.versioned();
+    assert!(keeps(&fixture));
+    assert!(fixture.keys().is_empty(), "nothing is left of it");
+    let other = Fixture::new().versioned().speaking(Dialect::Gcs);
+    assert!(!keeps(&other), "not in a way that regsweep can use");
+    // Somebody who must not look, or must not remove versions.
+    for operation in ["versions", "bucket_versioning", "delete_objects"] {
+        fixture.fault(operation, "", 1, Action { status: Some(403), ..Action::default() });
+        assert!(!keeps(&fixture), "{operation}");
+    }
 }
 
 #[test]

@@ -266,7 +266,7 @@ impl Client {
 }
 
 /// Waits, unless the run is to end.
-fn pause(wait: Duration, control: &Control) -> Result<()> {
+pub(super) fn pause(wait: Duration, control: &Control) -> Result<()> {
     let until = Instant::now() + wait;
     loop {
         control.check()?;

@@ -5,14 +5,16 @@
 //! the next where a page ends in between.
 
 use std::cmp::Reverse;
+use std::io::ErrorKind;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::Bucket;
-use super::client::{Purpose, Reading};
-use super::dialect::{Malformed, Signed};
+use super::client::{Purpose, Reading, pause};
+use super::dialect::{Condition, Doomed, KeyOutcome, Malformed, Signed};
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
-use crate::layout::distribution as layout;
+use crate::layout::quarantine;
 use crate::parallel::for_each;
 use crate::progress::Control;
 use crate::store::{Names, Stat};
@@ -131,31 +133,62 @@ pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
 /// A key and what is expected to be hidden there.
 pub(super) type Wanted = (Key, Option<Stat>);
 
+/// How long an object must lie for its time to tell that of its removal from that of its making.
+const TELLING: Duration = Duration::from_millis(2100);
+
 /// The fewest keys for which a thread of its own is worth it.
 const PORTION: usize = 128;
 
 impl Bucket {
-    /// Whether what is removed leaves a marker and can be had back. Not where the service keeps it in another way.
+    /// Whether what is removed leaves a marker, and lies under it as it was. That is tried with an object of regsweep's own
+    /// where the service says that it keeps versions: not all that do keep their times. Takes a few seconds there.
     ///
     /// # Errors
-    /// Where the service does not say.
+    /// When the service cannot be asked. Where it forbids any of it, the answer is no.
     pub fn keeps_versions(&self, control: &Control) -> Result<bool> {
+        self.settle(control)?;
+        let kept = self.says_to_keep_versions(control).and_then(|said| Ok(said && self.try_versions(control)?));
+        match kept {
+            Err(error) if error.io_source().is_some_and(|source| source.kind() == ErrorKind::PermissionDenied) => {
+                Ok(false)
+            }
+            kept => kept,
+        }
+    }
+
+    fn says_to_keep_versions(&self, control: &Control) -> Result<bool> {
         let Some(dialect) = self.client().dialect().versions() else { return Ok(false) };
         self.client().send(
             Purpose::List,
             &Key::root(),
             control,
             || dialect.ask_versioning(),
-            |answer| {
-                if !answer.status.is_success() {
-                    return Reading::Refused;
-                }
-                match dialect.read_versioning(&answer.body) {
+            |answer| match answer.status.as_u16() {
+                200 => match dialect.read_versioning(&answer.body) {
                     Ok(enabled) => Reading::Done(enabled),
                     Err(malformed) => Reading::Again(malformed.0.to_owned()),
-                }
+                },
+                // It has never heard of versions.
+                404 | 405 | 501 => Reading::Done(false),
+                _ => Reading::Refused,
             },
         )
+    }
+
+    /// Writes an object, hides it, looks at it, and removes all of it.
+    fn try_versions(&self, control: &Control) -> Result<bool> {
+        let key = Key::new(quarantine::TOP).join(format!("versions-{:016x}", fastrand::u64(..)));
+        self.write_object(&key, b"?", &Condition::Always, control)?;
+        let Some(before) = self.stat_now(&key, control)? else { return Ok(false) };
+        // Times of listings are whole seconds.
+        pause(TELLING, control)?;
+        let first = self.remove_some(&[Doomed::key(self.full(&key))], &key, control)?.remove(0);
+        let wanted = [(key.clone(), Some(before))];
+        let Some(hidden) = self.find_hidden(&wanted, control)?.remove(0) else { return Ok(false) };
+        let id = |id: &String| Doomed { key: self.full(&key), version: Some(id.clone()) };
+        let doomed: Vec<Doomed> = [&hidden.version].into_iter().chain(&hidden.markers).map(id).collect();
+        let gone = self.remove_some(&doomed, &key, control)?;
+        Ok(first == KeyOutcome::Hidden && hidden.is_expected && gone.iter().all(|one| *one == KeyOutcome::Removed))
     }
 
     pub(super) fn versions(&self) -> Result<&dyn Versions> {
@@ -164,7 +197,7 @@ impl Bucket {
         self.client().dialect().versions().ok_or_else(missing)
     }
 
-    /// Finds what is hidden at some keys of the registry, which are in order.
+    /// Finds what is hidden at some keys, which are in order.
     pub(super) fn find_hidden(&self, wanted: &[Wanted], control: &Control) -> Result<Vec<Option<Hidden>>> {
         debug_assert!(wanted.is_sorted_by(|one, other| one.0 < other.0), "in order, each once");
         let size = wanted.len().div_ceil(self.jobs()).max(PORTION);
@@ -180,7 +213,7 @@ impl Bucket {
     }
 
     fn find_portion(&self, wanted: &[Wanted], control: &Control) -> Result<Vec<Option<Hidden>>> {
-        let prefix = self.prefix(&Key::new(layout::TOP));
+        let prefix = self.prefix(&Key::root());
         let keys: Vec<Vec<u8>> = wanted.iter().map(|(key, _)| self.full(key)).collect();
         let mut found = Vec::with_capacity(wanted.len());
         let mut seen: Vec<Version> = Vec::new();
@@ -245,7 +278,7 @@ fn before(key: &[u8]) -> Position {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 

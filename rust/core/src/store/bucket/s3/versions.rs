@@ -65,7 +65,8 @@ impl Versions for S3 {
         let (mut is_answer, mut enabled) = (false, false);
         xml::read(body, |element| {
             match element {
-                Element::Opens(b"VersioningConfiguration") => is_answer = true,
+                // The second is what moto calls it.
+                Element::Opens(b"VersioningConfiguration" | b"GetBucketVersioningResponse") => is_answer = true,
                 Element::Closes(b"Status", text, _) => enabled = text == b"Enabled",
                 _ => {}
             }
