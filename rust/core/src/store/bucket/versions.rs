@@ -213,14 +213,14 @@ impl Bucket {
     }
 
     fn find_portion(&self, wanted: &[Wanted], control: &Control) -> Result<Vec<Option<Hidden>>> {
-        let prefix = self.prefix(&Key::root());
         let keys: Vec<Vec<u8>> = wanted.iter().map(|(key, _)| self.full(key)).collect();
         let mut found = Vec::with_capacity(wanted.len());
         let mut seen: Vec<Version> = Vec::new();
-        let Some(first) = keys.first() else { return Ok(found) };
-        let mut after = before(first);
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(found) };
+        let prefix = &first[..first.iter().zip(last).take_while(|(one, other)| one == other).count()];
+        let mut after = Position::default();
         loop {
-            let page = self.version_page(&prefix, &after, control)?;
+            let page = self.version_page(prefix, &after, control)?;
             let mut order: Vec<usize> = (0..page.versions.len()).collect();
             order.sort_by_key(|&index| page.keys.get(index));
             for index in order {
