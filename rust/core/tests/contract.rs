@@ -1,19 +1,30 @@
 //! One contract for every store, and for decorators that are to change nothing.
+//!
+//! Also for buckets of real servers, where `REGSWEEP_CONTRACT_BUCKETS` names them (`tests/buckets/test_contract.py` does):
+//! a JSON list of `{"provider", "endpoint", "bucket"}` and, for Azure, `"access_key"`, for S3 `"access_key_id"` and
+//! `"secret_access_key"`, for Google `"key"`.
 #![allow(clippy::unwrap_used)]
+
+mod model;
+mod served;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use regsweep_core::error::Kind;
 use regsweep_core::progress::Control;
+use regsweep_core::store::bucket::{AzureKeys, Bucket, Condition, GcsKeys, Options, Provider, Secret};
 use regsweep_core::store::fs::FsStore;
 use regsweep_core::store::layers::{Fault, Faulty, Operation};
 use regsweep_core::store::memory::MemoryStore;
 use regsweep_core::store::{
-    self, Content, EntryKind, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renames,
+    self, Content, EntryKind, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renames, SetsAside,
 };
+use regsweep_fakebucket::Dialect;
+use served::Fixture;
 
 trait Store: List + Read + Remove {}
 impl<S: List + Read + Remove> Store for S {}
@@ -50,6 +61,51 @@ fn in_memory() -> MemoryStore {
     store
 }
 
+fn in_bucket(options: &Options) -> Bucket {
+    let bucket = Bucket::open(options).unwrap();
+    for (key, content) in FILES {
+        let (key, content) = (Key::new(key), content.as_bytes());
+        bucket.write_object(&key, content, &Condition::Always, &Control::default()).unwrap();
+    }
+    bucket
+}
+
+/// The buckets of real servers, each below a root of its own every time.
+fn real_buckets() -> Vec<(String, Options)> {
+    static ROOTS: AtomicU32 = AtomicU32::new(0);
+    let Ok(named) = std::env::var("REGSWEEP_CONTRACT_BUCKETS") else { return Vec::new() };
+    let named: Vec<serde_json::Value> = serde_json::from_str(&named).unwrap();
+    let one = |named: serde_json::Value| {
+        let text = |name: &str| named[name].as_str().unwrap_or_else(|| panic!("{name} in {named}")).to_owned();
+        let provider = match text("provider").as_str() {
+            "s3" => {
+                let keys = Some((text("access_key_id"), Secret(text("secret_access_key")), None));
+                Provider::S3 { region: "us-east-1".to_owned(), keys, path_style: true }
+            }
+            "gcs" => Provider::Gcs(GcsKeys::ServiceAccount(Secret(text("key")))),
+            _ => Provider::Azure {
+                account: "devstoreaccount1".to_owned(),
+                keys: AzureKeys::SharedKey(Secret(text("access_key"))),
+                leading_slash: Some(false),
+            },
+        };
+        let root = format!("contract/{}", ROOTS.fetch_add(1, Ordering::Relaxed));
+        let endpoint = Some(text("endpoint"));
+        (text("endpoint"), Options { root, endpoint, ..Options::new(provider, text("bucket")) })
+    };
+    named.into_iter().map(one).collect()
+}
+
+/// What differs in a bucket: no directories, no times of one's own, and no telling whether what was removed was there.
+fn is_bucket(store: &dyn Store) -> bool {
+    !store.nature().keeps_empty_directories
+}
+
+/// What a directory looks like once nothing is in it.
+fn emptied(store: &dyn Store) -> Option<Names> {
+    (!is_bucket(store)).then(Names::default)
+}
+
 /// Runs a check on every kind of store, each with a tree of its own.
 fn on_every_store(check: impl Fn(&dyn Store, &str)) {
     let none = |_: Operation, _: &Key| None::<Fault>;
@@ -62,6 +118,18 @@ fn on_every_store(check: impl Fn(&dyn Store, &str)) {
         let root = tempfile::tempdir().unwrap();
         on_disk(root.path());
         check(&FsStore::open(root.path(), Some(jobs)).unwrap().stepwise(), "filesystem, step by step");
+    }
+    for dialect in [Dialect::S3, Dialect::Gcs, Dialect::Azure] {
+        let fixture = Fixture::new().speaking(dialect);
+        let bucket = in_bucket(&fixture.options());
+        check(&bucket, dialect.name());
+        let fixture = Fixture::new().speaking(dialect);
+        let bucket = in_bucket(&fixture.options());
+        bucket.survey(&[Key::root()], &Control::default()).unwrap();
+        check(&bucket, &format!("{}, surveyed", dialect.name()));
+    }
+    for (name, options) in real_buckets() {
+        check(&in_bucket(&options), &name);
     }
 }
 
@@ -125,7 +193,9 @@ fn listings_give_direct_children_and_say_when_they_are_complete() {
         let names = |entries: &Option<Names>| {
             entries.as_ref().map(|entries| entries.keys().cloned().collect::<Vec<_>>().join(" "))
         };
-        let expected = [Some("a b empty"), Some("one three two"), Some("link other"), Some(""), None, None];
+        let empty = !is_bucket(store);
+        let top = if empty { "a b empty" } else { "a b" };
+        let expected = [Some(top), Some("one three two"), Some("link other"), empty.then_some(""), None, None];
         assert_eq!(
             listed.iter().map(names).collect::<Vec<_>>(),
             expected.map(|names| names.map(str::to_owned)),
@@ -150,7 +220,8 @@ fn stat_tells_size_and_time_to_the_nanosecond() {
         let found = found.into_inner().unwrap();
         assert_eq!(found.len(), 4, "{name}");
         assert_eq!(found[&(0, 0)].unwrap().size_bytes, 5);
-        assert_eq!(found[&(0, 0)].unwrap().modified, written());
+        let age = found[&(0, 0)].unwrap().age(SystemTime::now());
+        assert!(found[&(0, 0)].unwrap().modified == written() || is_bucket(store) && age < Duration::from_secs(600));
         assert_eq!(found[&(0, 1)].unwrap().size_bytes, 0);
         assert_eq!((found[&(0, 2)], found[&(1, 0)]), (None, None));
     });
@@ -171,12 +242,14 @@ fn reads_give_whole_files_and_the_beginning_of_larger_ones() {
     });
 }
 
+/// What became of each file. A store that does not tell an absent one from others has removed it, too.
 fn remove(store: &dyn Store, groups: &[Group], holder: Holder) -> Vec<String> {
     let outcomes = Mutex::new(BTreeMap::new());
     store
         .remove(groups, holder, &Control::default(), &|group, index, outcome| {
             let outcome = match outcome {
                 Ok(Removal::Removed) => "removed".to_owned(),
+                Ok(Removal::Absent) if is_bucket(store) => "removed".to_owned(),
                 Ok(Removal::Absent) => "absent".to_owned(),
                 Ok(Removal::HolderStays(error)) | Err(error) => format!("{:?}", error.kind()),
             };
@@ -186,16 +259,24 @@ fn remove(store: &dyn Store, groups: &[Group], holder: Holder) -> Vec<String> {
     outcomes.into_inner().unwrap().into_values().collect()
 }
 
+fn absent(store: &dyn Store) -> &'static str {
+    if is_bucket(store) { "removed" } else { "absent" }
+}
+
 #[test]
 fn removing_takes_the_file_and_its_holder_only_if_nothing_else_is_in_it() {
     on_every_store(|store, name| {
         let groups = [group("a", "link", &["one", "two", "nobody"]), group("nowhere", "link", &["x"])];
-        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["removed", "removed", "absent", "absent"], "{name}");
+        assert_eq!(
+            remove(store, &groups, Holder::RemoveIfEmpty),
+            ["removed", "removed", absent(store), absent(store)],
+            "{name}"
+        );
         let left = list(store, &["a", "a/two"]);
         assert_eq!(left[0].as_ref().unwrap().keys().collect::<Vec<_>>(), ["three", "two"]);
         assert_eq!(left[1].as_ref().unwrap().keys().collect::<Vec<_>>(), ["other"]);
         // Once more: nothing left to do, and no harm done.
-        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["absent", "absent", "absent", "absent"]);
+        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), [absent(store); 4]);
     });
 }
 
@@ -204,8 +285,8 @@ fn without_a_leaf_the_name_itself_is_the_file() {
     on_every_store(|store, name| {
         let groups = [group("a/one", "", &["link", "nobody"])];
         assert_eq!(read(store, &groups, 8)[&(0, 0)], Some((true, "first".to_owned())), "{name}");
-        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["removed", "absent"], "{name}");
-        assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())]);
+        assert_eq!(remove(store, &groups, Holder::RemoveIfEmpty), ["removed", absent(store)], "{name}");
+        assert_eq!(list(store, &["a/one"]), [emptied(store)]);
     });
 }
 
@@ -213,7 +294,7 @@ fn without_a_leaf_the_name_itself_is_the_file() {
 fn removing_keeps_the_holder_when_told_to() {
     on_every_store(|store, name| {
         assert_eq!(remove(store, &[group("a", "link", &["one"])], Holder::Keep), ["removed"], "{name}");
-        assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())]);
+        assert_eq!(list(store, &["a/one"]), [emptied(store)]);
     });
 }
 
@@ -239,7 +320,7 @@ fn moving_there_and_back_changes_nothing_and_makes_the_directories_it_needs() {
         let (home, away) = (place("a", "link"), place(".kept/run/a", ""));
         let names = ["one", "two", "nobody"];
         assert_eq!(rename(store, &names, home.clone(), away.clone()), ["Moved", "Moved", "Absent"], "{name}");
-        assert_eq!(list(store, &["a/one"]), [Some(BTreeMap::new())], "the directory stays");
+        assert_eq!(list(store, &["a/one"]), [emptied(store)], "the directory stays");
         assert_eq!(list(store, &[".kept/run/a"])[0].as_ref().unwrap()["one"], EntryKind::File);
         assert_eq!(rename(store, &["one", "two"], away.clone(), home.clone()), ["Moved", "Moved"], "{name}");
         assert_eq!(read(store, &[group("a", "link", &["one"])], 8)[&(0, 0)], Some((true, "first".to_owned())));
@@ -250,7 +331,9 @@ fn moving_there_and_back_changes_nothing_and_makes_the_directories_it_needs() {
                 Ok(())
             })
             .unwrap();
-        assert_eq!(stat.into_inner().unwrap().unwrap().modified, written(), "the time goes with it");
+        let modified = stat.into_inner().unwrap().unwrap().modified;
+        let goes_with_it = store.nature().sets_aside == SetsAside::ByMoving;
+        assert_eq!(modified == written(), goes_with_it, "{name}: the time");
         // Also where the directory of the name is gone meanwhile.
         assert_eq!(rename(store, &["one"], home.clone(), away.clone()), ["Moved"]);
         assert_eq!(store.remove_empty(&[group("a", "", &["one"])], &Control::default()).unwrap().len(), 0);
@@ -313,7 +396,7 @@ fn directories_tell_when_they_were_changed() {
             .unwrap();
         assert_eq!(found.into_inner().unwrap(), BTreeMap::from([(0, true), (1, false), (2, false)]), "{name}");
         let refused = store.directory_times(&[Key::new("a/one/link")], &Control::default(), &|_, _| Ok(()));
-        assert!(refused.is_err(), "{name}: a file in a directory's place is an error");
+        assert_eq!(refused.is_err(), !is_bucket(store), "{name}: a file in a directory's place is an error");
     });
 }
 
@@ -342,6 +425,12 @@ fn a_file_in_a_directorys_place_is_an_error_and_not_an_absence() {
     on_every_store(|store, name| {
         let control = Control::default();
         let groups = [group("a", "link/deeper", &["one"])];
+        if is_bucket(store) {
+            // Both can be there, and each is what it is.
+            assert_eq!(read(store, &groups, 8)[&(0, 0)], None, "{name}");
+            assert_eq!(list(store, &["a/one/link"]), [None], "{name}");
+            return;
+        }
         assert!(store.read(&groups, 8, &control, &|_, _, _| Ok(())).is_err(), "{name}");
         assert!(store.stat(&groups, &control, &|_, _, _| Ok(())).is_err(), "{name}");
         assert!(store.list(&[Key::new("a/one/link")], &control, &|_, _| Ok(())).is_err(), "{name}");

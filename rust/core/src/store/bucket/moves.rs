@@ -115,6 +115,10 @@ impl Bucket {
         if objects.is_empty() {
             return Ok(None);
         }
+        // What is removed after its copy was made would be all there is.
+        if one.from == one.to {
+            return Ok(Some(Vec::new()));
+        }
         let is_directory = objects.iter().any(|object| object.from != one.from);
         let mut there = BTreeMap::new();
         if is_directory {
