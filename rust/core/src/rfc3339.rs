@@ -1,9 +1,12 @@
 //! Times as RFC 3339 writes them, which is how the registry notes when an upload was started.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use time::format_description::well_known::Rfc3339;
+use time::macros::date;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
+
+const UNIX_EPOCH: Date = date!(1970 - 01 - 01);
 
 /// The moment that a text names: `2026-11-23T07:35:32Z`, in any zone, with or without a fraction of a second.
 ///
@@ -44,7 +47,12 @@ fn parse_utc(text: &[u8]) -> Option<SystemTime> {
     let month = Month::try_from(small(5, 7)?).ok()?;
     let date = Date::from_calendar_date(i32::try_from(number(0, 4)?).ok()?, month, small(8, 10)?).ok()?;
     let time = Time::from_hms_nano(small(11, 13)?, small(14, 16)?, small(17, 19)?, nanoseconds).ok()?;
-    Some(PrimitiveDateTime::new(date, time).assume_utc().into())
+    let days = i64::from(date.to_julian_day()) - i64::from(UNIX_EPOCH.to_julian_day());
+    // What lies before is rare, and a subtraction away.
+    let Ok(days) = u64::try_from(days) else { return Some(PrimitiveDateTime::new(date, time).assume_utc().into()) };
+    let (hours, minutes, seconds) = time.as_hms();
+    let seconds = days * 86_400 + u64::from(hours) * 3600 + u64::from(minutes) * 60 + u64::from(seconds);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
 }
 
 #[cfg(test)]

@@ -82,11 +82,14 @@ impl Dialect for S3 {
         xml::read(body, |element| {
             match element {
                 Element::Opens(b"ListBucketResult") => is_list = true,
-                Element::Opens(b"Contents") => object = Object::default(),
+                Element::Opens(b"Contents") => object.clear(),
                 Element::Opens(b"CommonPrefixes") => in_prefixes = true,
                 Element::Opens(_) => {}
                 Element::Closes(name, text, _) => match name {
-                    b"Key" => object.key = text.to_vec(),
+                    b"Key" => {
+                        object.key.clear();
+                        object.key.extend_from_slice(text);
+                    }
                     b"LastModified" => object.modified = rfc3339::parse(text),
                     b"ETag" => object.md5 = md5_of_etag(text),
                     b"Size" => object.size_bytes = number(text),
@@ -214,6 +217,12 @@ struct Object {
 }
 
 impl Object {
+    /// Forgets what was read, keeping the memory.
+    fn clear(&mut self) {
+        self.key.clear();
+        (self.modified, self.md5, self.size_bytes) = (None, None, None);
+    }
+
     fn stat(&self) -> Result<Stat, Malformed> {
         let (Some(modified), Some(size_bytes)) = (self.modified, self.size_bytes) else {
             return Err(Malformed("a listing names a key without its size and time"));
@@ -223,7 +232,11 @@ impl Object {
 }
 
 fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let digit = |number: u64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    (!text.is_empty()).then(|| text.iter().try_fold(0, digit)).flatten()
 }
 
 fn failed(code: &str, message: &str) -> KeyOutcome {
