@@ -100,10 +100,8 @@ impl<T: DataType> Column<T> {
             self.levels.clear();
             self.values.clear();
             let wanted = BATCH - batch.len();
-            let (count, ..) = self
-                .reader
-                .read_records(wanted, Some(&mut self.levels), None, &mut self.values)
-                .map_err(unreadable)?;
+            let (count, ..) =
+                self.reader.read_records(wanted, Some(&mut self.levels), None, &mut self.values).map_err(unreadable)?;
             if count == 0 {
                 break;
             }
@@ -184,8 +182,10 @@ pub(crate) mod tests {
             while let Some(mut column) = group.next_column().unwrap() {
                 let cells = rows.iter().map(|row| row[number].clone());
                 let levels: Vec<i16> = cells.clone().map(|cell| i16::from(!matches!(cell, Cell::None))).collect();
-                let texts = cells.clone().filter_map(|cell| if let Cell::Text(text) = cell { Some(text) } else { None });
-                let numbers = cells.clone().filter_map(|cell| if let Cell::Number(one) = cell { Some(one) } else { None });
+                let texts =
+                    cells.clone().filter_map(|cell| if let Cell::Text(text) = cell { Some(text) } else { None });
+                let numbers =
+                    cells.clone().filter_map(|cell| if let Cell::Number(one) = cell { Some(one) } else { None });
                 let flags = cells.filter_map(|cell| if let Cell::Flag(flag) = cell { Some(flag) } else { None });
                 match column.untyped() {
                     parquet::column::writer::ColumnWriter::ByteArrayColumnWriter(column) => {
@@ -211,7 +211,8 @@ pub(crate) mod tests {
         file
     }
 
-    const SCHEMA: &str = "message keep { required binary digest (UTF8); optional binary tag (UTF8); optional int64 n; }";
+    const SCHEMA: &str =
+        "message keep { required binary digest (UTF8); optional binary tag (UTF8); optional int64 n; }";
 
     fn rows(count: i64) -> Vec<Vec<Cell>> {
         let tag = |number: i64| if number % 3 == 0 { Cell::None } else { Cell::Text("tag") };

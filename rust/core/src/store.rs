@@ -243,11 +243,20 @@ pub struct Nature {
     pub keeps_times: bool,
     /// How far the store's clock, which its times are by, is behind this machine's, as far as that is known.
     pub clock_lag: Duration,
+    /// Of when the list of blobs is, where that is not from a look but from a report: then what [`List::list`] and
+    /// [`List::stat_as_told`] say of blobs may not be so any more.
+    pub reported: Option<SystemTime>,
 }
 
 impl Default for Nature {
     fn default() -> Self {
-        Self { knows_checksums: false, keeps_empty_directories: true, keeps_times: true, clock_lag: Duration::ZERO }
+        Self {
+            knows_checksums: false,
+            keeps_empty_directories: true,
+            keeps_times: true,
+            clock_lag: Duration::ZERO,
+            reported: None,
+        }
     }
 }
 
@@ -280,6 +289,15 @@ pub trait List: Sync {
     /// # Errors
     /// The first failure; also where a file's place, or a directory on the way, holds a symlink or special file.
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()>;
+
+    /// As [`List::stat`], but of what a report has told to the last [`List::survey`] that is believed. Enough to look for
+    /// candidates, and not to remove one: ask [`List::stat`] before.
+    ///
+    /// # Errors
+    /// As for [`List::stat`].
+    fn stat_as_told(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        self.stat(groups, control, visit)
+    }
 
     /// Finds when each directory last gained or lost an entry; nothing for one that does not exist.
     ///
