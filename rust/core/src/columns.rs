@@ -154,7 +154,7 @@ pub(crate) mod tests {
     use std::io::Seek;
     use std::sync::Arc;
 
-    use parquet::basic::Compression;
+    use parquet::basic::{Compression, GzipLevel};
     use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
@@ -230,7 +230,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_column_is_read_through_row_groups_and_batches_with_what_is_not_there() {
-        for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::GZIP(Default::default())] {
+        for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::GZIP(GzipLevel::default())] {
             let count = i64::try_from(BATCH).unwrap() + 100;
             let found = texts(write(SCHEMA, &rows(count), BATCH / 2 + 1, compression), "tag").unwrap();
             assert_eq!(found.len(), BATCH + 100);

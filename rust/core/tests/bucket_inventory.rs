@@ -94,15 +94,16 @@ impl Fixture {
     }
 
     fn report_of(&self, bucket: &str) {
-        let mut rows = vec![String::new(); 3];
+        let mut rows = vec![Vec::new(); 3];
         for (number, (key, (size, seconds))) in self.objects.lock().unwrap().iter().rev().enumerate() {
             let time = humantime::format_rfc3339_millis(old() + Duration::from_secs(*seconds));
-            rows[number * number % 3] += &format!("\"{BUCKET}\",\"{ROOT}/{key}\",\"{size}\",\"{time}\"\n");
+            let row = &mut rows[number * number % 3];
+            writeln!(row, "\"{BUCKET}\",\"{ROOT}/{key}\",\"{size}\",\"{time}\"").unwrap();
         }
         let mut files = Vec::new();
         for (number, rows) in rows.iter().enumerate() {
             let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-            packer.write_all(rows.as_bytes()).unwrap();
+            packer.write_all(rows).unwrap();
             let content = packer.finish().unwrap();
             let key = format!("r/registry/all/data/{number}.csv.gz");
             self.put_into(REPORTS, &key, &content, 0);
@@ -427,7 +428,9 @@ fn a_second_look_takes_the_pages_that_show_what_is_looked_for_and_no_others() {
     sorted.sort_unstable();
     let looked_at = |digests: &[Digest]| {
         let mut by_prefix: BTreeMap<u8, Vec<&Digest>> = BTreeMap::new();
-        digests.iter().for_each(|digest| by_prefix.entry(digest.prefix()).or_default().push(digest));
+        for digest in digests {
+            by_prefix.entry(digest.prefix()).or_default().push(digest);
+        }
         let groups: Vec<Group> = by_prefix
             .iter()
             .flat_map(|(&prefix, digests)| {
@@ -439,11 +442,7 @@ fn a_second_look_takes_the_pages_that_show_what_is_looked_for_and_no_others() {
         bucket
             .stat(&groups, &Control::default(), &|_, _, stat| {
                 let mut found = found.lock().unwrap();
-                if stat.is_some() {
-                    found.0 += 1
-                } else {
-                    found.1 += 1
-                }
+                *(if stat.is_some() { &mut found.0 } else { &mut found.1 }) += 1;
                 Ok(())
             })
             .unwrap();

@@ -100,13 +100,13 @@ impl Bucket {
         for_each(cores(), told.len(), control, |item, (): &mut ()| {
             let (number, mut cursor) = (told[item], looked.snapshot.cursor());
             let group = &groups[number];
-            (0..group.names.len()).try_for_each(|index| match cursor.find(&self.full(&group.key(index)))? {
-                Some(stat) => visit(number, index, Some(stat)),
-                None => {
-                    untold.lock().expect("no thread panics while it notes a file").push((number, index));
-                    Ok(())
+            for index in 0..group.names.len() {
+                match cursor.find(&self.full(&group.key(index)))? {
+                    None => untold.lock().expect("no thread panics while it notes a file").push((number, index)),
+                    stat => visit(number, index, stat)?,
                 }
-            })
+            }
+            Ok(())
         })?;
         let untold = untold.into_inner().expect("no thread panics while it notes a file");
         self.look_again(groups, &untold, control, visit)?;

@@ -25,6 +25,9 @@ pub(super) struct Columns {
     is_delete_marker: Option<usize>,
 }
 
+/// The key of an object, and what is known of it.
+type Object<'a> = (Cow<'a, [u8]>, Stat);
+
 impl Columns {
     /// Of columns with these names, among which all that are needed have to be.
     pub(super) fn of(names: &[String]) -> Self {
@@ -41,7 +44,7 @@ impl Columns {
     }
 
     /// Key, size and time of a row; nothing where it is no object that is there.
-    fn object<'a>(&self, row: &'a ByteRecord) -> Result<Option<(Cow<'a, [u8]>, Stat)>, String> {
+    fn object<'a>(&self, row: &'a ByteRecord) -> Result<Option<Object<'a>>, String> {
         if row.len() != self.count {
             return Err(format!("it has {} fields and not {}", row.len(), self.count));
         }

@@ -47,11 +47,15 @@ impl Sorter {
 
     /// Adds a key, in whatever order.
     pub(super) fn push(&mut self, key: &[u8], stat: &Stat) {
-        let start = self.keys.len();
+        let record = Record {
+            start: self.keys.len(),
+            end: self.keys.len() + key.len(),
+            size_bytes: stat.size_bytes,
+            modified: stat.modified,
+        };
         self.keys.extend_from_slice(key);
-        let end = self.keys.len();
-        self.records.push(Record { start, end, size_bytes: stat.size_bytes, modified: stat.modified });
-        if end + self.records.len() * size_of::<Record>() >= self.portion {
+        self.records.push(record);
+        if self.keys.len() + self.records.len() * size_of::<Record>() >= self.portion {
             self.sort();
         }
     }

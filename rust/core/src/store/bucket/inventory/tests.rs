@@ -265,16 +265,15 @@ fn fetched(source: &Source) -> Result<File, Error> {
 #[test]
 fn a_file_of_another_size_or_checksum_than_the_manifest_says_is_refused() {
     let content = b"some content";
-    let refusals: [(&dyn Fn(&mut Value), &str); 5] = [
-        (&|entry| entry["size"] = json!(11), "size"),
-        (&|entry| entry["size"] = json!(13), "size"),
-        (&|entry| entry["MD5checksum"] = json!("d41d8cd98f00b204e9800998ecf8427e"), "MD5"),
-        (&|entry| entry["key"] = json!("r/registry/all/data/b.csv.gz"), "not there"),
-        (&|entry| entry["key"] = json!("../../etc"), "not there"),
-    ];
-    for (says, reason) in refusals {
+    for (field, value, reason) in [
+        ("size", json!(11), "size"),
+        ("size", json!(13), "size"),
+        ("MD5checksum", json!("d41d8cd98f00b204e9800998ecf8427e"), "MD5"),
+        ("key", json!("r/registry/all/data/b.csv.gz"), "not there"),
+        ("key", json!("../../etc"), "not there"),
+    ] {
         let directory = tempfile::tempdir().unwrap();
-        let error = fetched(&downloaded(directory.path(), content, says)).unwrap_err();
+        let error = fetched(&downloaded(directory.path(), content, |entry| entry[field] = value)).unwrap_err();
         assert_eq!(error.kind(), Kind::Argument);
         assert!(error.to_string().contains(reason), "{error}");
     }
