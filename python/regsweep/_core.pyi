@@ -109,6 +109,7 @@ class Store:
         max_requests_per_second: float | None = None,
         cache_directory: str | PathLike[str] | None = None,
         cache_bytes: int = 1073741824,
+        inventory: str | None = None,
     ) -> Store:
         """Makes ready to use a bucket, without a request.
 
@@ -122,6 +123,8 @@ class Store:
             max_requests_per_second: requests of all kinds; no limit by default.
             cache_directory: where manifests are kept that were read; nowhere by default.
             cache_bytes: about how much is kept there.
+            inventory: the manifest of an inventory report that stands in for a listing of blobs (S3 only): its URL or
+                its path.
 
         Raises:
             ValueError: an option is missing or unknown.
@@ -132,6 +135,9 @@ class Store:
         """The directory, or the bucket's URL."""
     @property
     def jobs(self) -> int: ...
+    @property
+    def reported(self) -> float | None:
+        """Of when the inventory report is, in seconds since 1970; ``None`` without one, or before a scan."""
     @property
     def requests(self) -> dict[str, int] | None:
         """What was asked of a bucket so far, by kind; ``None`` on a filesystem."""
@@ -400,6 +406,12 @@ class Removed:
     @property
     def kept_behind_failures_count(self) -> int:
         """Eligible blobs left in place because a pointer to them could not be removed."""
+    @property
+    def gone_blob_count(self) -> int:
+        """Eligible blobs of an inventory report that were gone by now."""
+    @property
+    def changed_blob_count(self) -> int:
+        """Eligible blobs of an inventory report that were written since, and stayed with all that they reach."""
     @property
     def kept_tags(self) -> list[str]:
         """Tags that were written to while they were on their way out, and stayed."""

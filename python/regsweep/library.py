@@ -72,22 +72,25 @@ DEFAULT_EMPTY_SECONDS = 86400.0
 class BucketOptions:
     """How a bucket is dealt with; what ``open_store`` says of its arguments of the same names."""
 
-    __slots__ = ("cache", "cache_bytes", "max_requests_per_second")
+    __slots__ = ("cache", "cache_bytes", "inventory", "max_requests_per_second")
 
     def __init__(
         self,
         max_requests_per_second: float | None = None,
         cache: bool | str | os.PathLike[str] = True,
         cache_bytes: int | None = None,
+        inventory: str | os.PathLike[str] | None = None,
     ) -> None:
         self.max_requests_per_second = max_requests_per_second
         self.cache = cache
         self.cache_bytes = cache_bytes
+        self.inventory = None if inventory is None else os.fspath(inventory)
 
     @property
     def are_given(self) -> bool:
         """Whether any is not what it is by default."""
-        return self.max_requests_per_second is not None or self.cache is not True or self.cache_bytes is not None
+        given = (self.max_requests_per_second, self.cache_bytes, self.inventory)
+        return self.cache is not True or any(option is not None for option in given)
 
 
 class Store:
@@ -97,6 +100,7 @@ class Store:
         root: the directory that holds ``docker/registry/v2``, or the URL of a bucket (``s3://bucket/root``).
         config: the configuration that named it, where one did.
         location: where the bucket is; ``None`` on a filesystem.
+        inventory: the manifest of the inventory report that stands in for a listing of blobs.
     """
 
     def __init__(
@@ -105,11 +109,13 @@ class Store:
         root: str,
         config: RegistryConfig | None = None,
         location: BucketLocation | None = None,
+        inventory: str | None = None,
     ) -> None:
         self._core = core
         self.root = root
         self.config = config
         self.location = location
+        self.inventory = inventory
 
     @property
     def is_bucket(self) -> bool:
@@ -133,6 +139,11 @@ class Store:
     def requests(self) -> dict[str, int]:
         """What was asked of a bucket so far, by kind; nothing on a filesystem."""
         return self._core.requests or {}
+
+    @property
+    def reported(self) -> float | None:
+        """Of when the inventory report is, in seconds since 1970; ``None`` without one, or before a scan."""
+        return self._core.reported
 
     @property
     def jobs(self) -> int:
@@ -555,6 +566,7 @@ def open_store(
     max_requests_per_second: float | None = None,
     cache: bool | str | os.PathLike[str] = True,
     cache_bytes: int | None = None,
+    inventory: str | os.PathLike[str] | None = None,
 ) -> Store:
     """Opens a storage root, or the storage that a registry's configuration file names.
 
@@ -567,15 +579,17 @@ def open_store(
         cache: whether manifests of a bucket are kept from run to run, or in which directory; by default in
             ``~/.cache/regsweep/manifests``.
         cache_bytes: how much of them is kept; 1 GiB by default.
+        inventory: the manifest of an inventory report of the bucket, which stands in for a listing of its blobs when
+            candidates are looked for (S3 only): ``s3://bucket/…/manifest.json``, or the path of a downloaded one.
 
     Raises:
         ConfigurationError: the file cannot be read, or the registry would not accept it.
         DriverError: its driver or a parameter of it is not supported; a URL is not understood.
-        BucketOptionError: one of the last three is given, and the storage is on a filesystem; or cannot be done.
+        BucketOptionError: one of the last four is given, and the storage is on a filesystem; or cannot be done.
         StorageError: the directory or the bucket cannot be opened.
     """
     variables = os.environ if environment is None else environment
-    options = BucketOptions(max_requests_per_second, cache, cache_bytes)
+    options = BucketOptions(max_requests_per_second, cache, cache_bytes, inventory)
     if isinstance(path, str) and is_url(path):
         from regsweep.bucket.urls import parse
 
@@ -591,6 +605,7 @@ def open_store(
         max_requests_per_second=max_requests_per_second,
         cache=cache,
         cache_bytes=cache_bytes,
+        inventory=inventory,
     )
 
 
@@ -602,6 +617,7 @@ def open_config(
     max_requests_per_second: float | None = None,
     cache: bool | str | os.PathLike[str] = True,
     cache_bytes: int | None = None,
+    inventory: str | os.PathLike[str] | None = None,
 ) -> Store:
     """Opens the storage of a configuration: the one place where a driver's name becomes a store.
 
@@ -612,13 +628,14 @@ def open_config(
         max_requests_per_second: as for ``open_store``.
         cache: likewise.
         cache_bytes: likewise.
+        inventory: likewise.
 
     Raises:
         DriverError: it is neither a filesystem nor a bucket.
         BucketOptionError: as for ``open_store``.
         StorageError: the directory or the bucket cannot be opened.
     """
-    options = BucketOptions(max_requests_per_second, cache, cache_bytes)
+    options = BucketOptions(max_requests_per_second, cache, cache_bytes, inventory)
     if config.bucket is not None:
         variables = os.environ if environment is None else environment
         return _open_bucket(config.bucket, config, jobs, variables, options)
@@ -650,10 +667,11 @@ def shown_name(path: str) -> str:
 def _open_root(root: str, config: RegistryConfig | None, jobs: int | None, options: BucketOptions) -> Store:
     if options.are_given:
         raise BucketOptionError(
-            f"requests are limited and manifests cached for buckets only, and {root} is on a filesystem",
+            "requests are limited, manifests cached and inventory reports used for buckets only, and "
+            f"{root} is on a filesystem",
             key=root,
-            next_step="leave out --max-requests-per-second, --no-cache, --cache-dir and --cache-size (in Python: "
-            "max_requests_per_second, cache and cache_bytes)",
+            next_step="leave out --max-requests-per-second, --no-cache, --cache-dir, --cache-size and --inventory (in "
+            "Python: max_requests_per_second, cache, cache_bytes and inventory)",
         )
     try:
         return Store(_core.Store(root, jobs=jobs), root, config)
@@ -670,6 +688,12 @@ def _open_bucket(
 ) -> Store:
     from regsweep.bucket.cache import DEFAULT_BYTES, directory_for
 
+    if options.inventory is not None and location.provider != "s3":
+        raise BucketOptionError(
+            f"inventory reports are Amazon S3's, and {location.url} is none of its buckets",
+            key=options.inventory,
+            next_step="leave out --inventory (in Python: inventory)",
+        )
     try:
         core = _core.Store.open_bucket(
             location.options,
@@ -677,10 +701,11 @@ def _open_bucket(
             max_requests_per_second=options.max_requests_per_second,
             cache_directory=directory_for(options.cache, environment),
             cache_bytes=DEFAULT_BYTES if options.cache_bytes is None else options.cache_bytes,
+            inventory=options.inventory,
         )
     except _core.CoreError as error:
         raise StorageError.from_core(error) from error
-    return Store(core, location.url, config, location)
+    return Store(core, location.url, config, location, options.inventory)
 
 
 def remove_eligible(

@@ -64,6 +64,7 @@ def test_options_with_values_join_or_follow() -> None:
         "no_cache": False,
         "cache_dir": None,
         "cache_size": None,
+        "inventory": None,
     }
     assert vars(options) == expected
 
@@ -124,6 +125,7 @@ def test_how_a_bucket_is_dealt_with() -> None:
     assert (options.max_requests_per_second, options.cache, options.cache_size) == (2.5, "d", 2**30)
     assert options.config == "c.yml"
     assert arguments.parse(["--no-cache", "c.yml"]).cache is False
+    assert arguments.parse(["--inventory", "s3://b/manifest.json", "c.yml"]).inventory == "s3://b/manifest.json"
     options = arguments.parse(["c.yml"])
     assert (options.max_requests_per_second, options.cache, options.cache_size) == (None, True, None)
 

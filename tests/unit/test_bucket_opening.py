@@ -94,13 +94,19 @@ def test_a_url_is_opened_with_what_the_environment_has(core: Core, environment: 
         "max_requests_per_second": None,
         "cache_directory": f"{environment['HOME']}/.cache/regsweep/manifests",
         "cache_bytes": 2**30,
+        "inventory": None,
     }
 
 
 def test_a_configuration_is_opened_with_what_it_says(core: Core, config: Path, environment: dict[str, str]) -> None:
     with pytest.raises(Opened):
         regsweep.open(
-            config, environment=environment, max_requests_per_second=5, cache=config.parent / "c", cache_bytes=9
+            config,
+            environment=environment,
+            max_requests_per_second=5,
+            cache=config.parent / "c",
+            cache_bytes=9,
+            inventory=config.parent / "manifest.json",
         )
     assert (core.options["bucket"], core.options["root"]) == ("reg", "a")
     assert core.settings == {
@@ -108,6 +114,7 @@ def test_a_configuration_is_opened_with_what_it_says(core: Core, config: Path, e
         "max_requests_per_second": 5,
         "cache_directory": str(config.parent / "c"),
         "cache_bytes": 9,
+        "inventory": str(config.parent / "manifest.json"),
     }
 
 
@@ -137,7 +144,9 @@ def test_paths_are_no_urls(path: str) -> None:
     assert not library.is_url(path)
 
 
-@pytest.mark.parametrize("settings", [{"max_requests_per_second": 5}, {"cache": False}, {"cache_bytes": 5}])
+@pytest.mark.parametrize(
+    "settings", [{"max_requests_per_second": 5}, {"cache": False}, {"cache_bytes": 5}, {"inventory": "manifest.json"}]
+)
 def test_what_is_for_buckets_is_refused_on_a_filesystem(settings: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     file.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}}}}}\n")

@@ -13,6 +13,7 @@ from regsweep.cli.common import (
     bucket_options,
     command,
     exit_code_of,
+    inventory_option,
     jobs_option,
     open_for,
     override_option,
@@ -42,6 +43,7 @@ from regsweep.library import BucketOptions
 )
 @override_option(*safety.APPLY_GUARDS, *safety.GUARDS)
 @jobs_option
+@inventory_option
 @bucket_options
 @command
 def apply(
@@ -70,6 +72,8 @@ def apply(
         progress=line.start(describe_steps(describe_removal(head.totals.items))),
     )
     line.clear()
+    say(summary.inventory_lines(opened))
+    say(summary.overtaken_lines(applied.removed))
     say(summary.findings(applied.marks))
     say(failure_lines([*applied.failures]))
     show(applied_lines(applied, store or head.root))

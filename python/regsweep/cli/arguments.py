@@ -39,6 +39,7 @@ _VALUED = (
     "max-requests-per-second",
     "cache-dir",
     "cache-size",
+    "inventory",
 )
 # strconv.ParseBool
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
@@ -66,6 +67,7 @@ class Options:
         self.no_cache = False
         self.cache_dir: str | None = None
         self.cache_size: int | None = None
+        self.inventory: str | None = None
 
     @property
     def cache(self) -> bool | str:
@@ -228,6 +230,11 @@ def make_parser() -> argparse.ArgumentParser:
         type=_argument(units.parse_size),
         metavar="SIZE",
         help="how much of them is kept (500MB, 2GiB; default: 1GiB)",
+    )
+    group.add_argument(
+        "--inventory",
+        metavar="MANIFEST",
+        help="S3: take blobs from this inventory report (s3://.../manifest.json, or a path)",
     )
     return parser
 

@@ -111,11 +111,13 @@ def bucket_options(function: Callable[..., T]) -> Callable[..., T]:
         no_cache: bool,
         cache_dir: str | None,
         cache_size: int | None,
+        inventory: str | None = None,
         **kwargs: Any,
     ) -> T:
         if no_cache and (cache_dir is not None or cache_size is not None):
             raise click.UsageError("--no-cache excludes --cache-dir and --cache-size")
-        bucket = BucketOptions(max_requests_per_second, not no_cache if cache_dir is None else cache_dir, cache_size)
+        cache = not no_cache if cache_dir is None else cache_dir
+        bucket = BucketOptions(max_requests_per_second, cache, cache_size, inventory)
         return function(*args, bucket=bucket, **kwargs)
 
     with_options: Callable[..., T] = run
@@ -136,6 +138,15 @@ def bucket_options(function: Callable[..., T]) -> Callable[..., T]:
     ):
         with_options = option(with_options)
     return with_options
+
+
+def inventory_option(function: Callable[P, T]) -> Callable[P, T]:
+    """Which report tells of blobs, for commands that look for candidates; it becomes one of the ``bucket_options``."""
+    return click.option(
+        "--inventory",
+        metavar="MANIFEST",
+        help="Bucket of S3: take blobs from this inventory report (s3://.../manifest.json, or a path).",
+    )(function)
 
 
 def jobs_option(function: Callable[P, T]) -> Callable[P, T]:
@@ -193,6 +204,7 @@ def open_for(store: str, bucket: BucketOptions, jobs: int | None = None) -> Stor
         max_requests_per_second=bucket.max_requests_per_second,
         cache=bucket.cache,
         cache_bytes=bucket.cache_bytes,
+        inventory=bucket.inventory,
     )
     if opened.config is not None:
         say(f"warning: {warning}" for warning in opened.config.warnings)

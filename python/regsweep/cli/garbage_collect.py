@@ -92,6 +92,7 @@ class _Run:
             max_requests_per_second=options.max_requests_per_second,
             cache=options.cache,
             cache_bytes=options.cache_size,
+            inventory=options.inventory,
         )
         self._begin_report(registry.path, store.root, keep, warnings)
         self._take_lock(store)
@@ -112,6 +113,7 @@ class _Run:
         if self._report is not None:
             self._report_scan(self._report, catalog, marks, refusals)
         _say([summary.scan_line(store.root, catalog, marks)])
+        _say(summary.inventory_lines(store))
         _say(summary.request_lines(store))
         _say(summary.findings(marks))
         _say(summary.quarantine_warnings(marks, store.root))

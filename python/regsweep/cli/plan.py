@@ -9,6 +9,7 @@ from regsweep.cli.common import (
     bucket_options,
     command,
     exit_code_of,
+    inventory_option,
     jobs_option,
     open_for,
     show,
@@ -25,6 +26,7 @@ from regsweep.library import BucketOptions
 @click.option("--as-of", type=Moment(), help="Plan for this moment: a preview, which cannot be applied.")
 @click.option("--output", required=True, metavar="PLAN", help="Where the plan goes.")
 @jobs_option
+@inventory_option
 @bucket_options
 @command
 @reporting_options("plan")

@@ -68,6 +68,7 @@ class Planning:
             progress=line.start(describe_steps()),
         )
         line.clear()
+        say(summary.inventory_lines(store))
         say(summary.findings(plan.marks))
         say(f"warning: guard {one.guard} is overridden: {one.message}" for one in plan.refusals if one.overridden)
         return plan

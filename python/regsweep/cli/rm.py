@@ -11,6 +11,7 @@ from regsweep.cli.common import (
     bucket_options,
     command,
     exit_code_of,
+    inventory_option,
     jobs_option,
     marking_options,
     min_age_option,
@@ -37,6 +38,7 @@ from regsweep.policy.selection import by_name
 @override_option(*safety.PLAN_GUARDS)
 @jobs_option
 @click.option("--output", required=True, metavar="PLAN", help="Where the plan goes.")
+@inventory_option
 @bucket_options
 @command
 def rm(
@@ -71,6 +73,7 @@ def rm(
         progress=line.start(describe_steps()),
     )
     line.clear()
+    say(summary.inventory_lines(opened))
     say(summary.findings(made.marks))
     made.write(output)
     show(plan_lines(made.head, output))

@@ -15,6 +15,7 @@ from regsweep.cli.common import (
     bucket_options,
     command,
     exit_code_of,
+    inventory_option,
     jobs_option,
     open_for,
     progress_line,
@@ -48,6 +49,7 @@ from regsweep.plan import read_head
 @registry_options
 @click.option("--output", metavar="PLAN", help="Keep the plan in this file.")
 @jobs_option
+@inventory_option
 @bucket_options
 @command
 @reporting_options("run")
@@ -145,6 +147,7 @@ def _apply(store: Store, path: str, count: int, name: str, planning: Planning, r
     applied = applying.apply(store, path, overrides=overrides, progress=told)
     line.clear()
     reporting.applied(applied)
+    say(summary.overtaken_lines(applied.removed))
     say(summary.findings(applied.marks))
     say(failure_lines([*applied.failures]))
     show(list(applied_lines(applied, name))[:-1])

@@ -62,6 +62,17 @@ def request_lines(store: Store) -> Iterator[str]:
         yield f"{format_count(total, 'request')}: {kinds}{cached}{throttled}"
 
 
+def inventory_lines(store: Store) -> Iterator[str]:
+    """That blobs are told by a report, and of when; nothing without one."""
+    if store.reported is not None:
+        from regsweep.plan import format_time
+
+        yield (
+            f"note: blobs are those of the inventory report of {format_time(store.reported)} ({store.inventory}), with "
+            "their sizes and times: what was written since is no candidate, and what goes is looked at again before"
+        )
+
+
 # As the services' price lists call them.
 _REQUESTS = (("list", "LIST"), ("get", "GET"), ("put", "PUT"), ("copy", "COPY"), ("remove", "DELETE"))
 
@@ -149,6 +160,7 @@ def removed_lines(removed: Removed, eligible_blobs: int, seconds: float) -> Iter
         yield (
             f"{format_count(kept, 'eligible blob')} stayed, because something that points there could not be removed"
         )
+    yield from overtaken_lines(removed)
     counts = _counts(removed.blob_count, removed.manifest_count, removed.layer_link_count)
     line = f"freed {format_bytes(removed.blob_bytes)} ({counts}) in {format_duration(seconds)}"
     if removed.failures:
@@ -159,6 +171,15 @@ def removed_lines(removed: Removed, eligible_blobs: int, seconds: float) -> Iter
             "removed, nothing is half done, and running again finishes the work"
         )
     yield line
+
+
+def overtaken_lines(removed: Removed) -> Iterator[str]:
+    """In what an inventory report was not true any more."""
+    if removed.changed_blob_count:
+        count = format_count(removed.changed_blob_count, "blob")
+        yield f"{count} of the inventory report stayed, written since, with all that it needs"
+    if removed.gone_blob_count:
+        yield f"{format_count(removed.gone_blob_count, 'blob')} of the inventory report had gone already"
 
 
 def _counts(blobs: int, manifests: int, layer_links: int) -> str:

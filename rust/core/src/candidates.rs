@@ -14,8 +14,8 @@ use crate::layout::distribution as layout;
 use crate::live_set::{Flag, LiveSet};
 use crate::packed::PackedDigests;
 use crate::progress::Control;
-use crate::scan::{collect_listed, is_directory, stat_groups};
-use crate::store::{Entry, Key, List, Stat};
+use crate::scan::{collect_listed, is_directory, look_at_groups, stat_all_as_told, stat_groups};
+use crate::store::{Entry, Group, Key, List, Stat};
 
 /// The eligible blobs of one prefix.
 #[derive(Clone, Debug)]
@@ -206,7 +206,8 @@ pub(crate) fn find(
     let mut looked_at: Vec<LookedAt> = dead.iter().map(|(.., digests)| LookedAt::of(digests.len())).collect();
     let (mut young, mut dataless) = (Vec::new(), BTreeSet::new());
     let places: Vec<(Key, &PackedDigests)> = dead.iter().map(|(_, key, digests)| (key.clone(), digests)).collect();
-    stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
+    let look = |groups: &[Group]| stat_all_as_told(store, groups, control);
+    look_at_groups(&places, layout::DATA, look, |index, digest, stat| {
         let spared = match stat {
             None => {
                 blobs.stored_count -= 1;
@@ -230,4 +231,47 @@ pub(crate) fn find(
         blobs.eligible.extend((!eligible.digests.is_empty()).then_some(eligible));
     }
     Ok(Found { blobs, young, dataless })
+}
+
+/// What a second look at eligible blobs has shown.
+#[derive(Debug, Default)]
+pub(crate) struct LookedAgain {
+    /// How many are gone.
+    pub(crate) gone_count: usize,
+    /// Those of another size or time than before: digest and size in bytes.
+    pub(crate) changed: Vec<(Digest, u64)>,
+}
+
+/// Looks again at all eligible blobs, of which only a report has told so far, and takes out those that are not what it
+/// says. Their times have to be known.
+pub(crate) fn look_again(store: &impl List, blobs: &mut Blobs, control: &Control) -> Result<LookedAgain> {
+    let mut again = LookedAgain::default();
+    let mut spared: Vec<Vec<bool>> = Vec::with_capacity(blobs.eligible.len());
+    let places: Vec<(Key, &PackedDigests)> = blobs
+        .eligible
+        .iter()
+        .map(|blobs| (layout::blob_prefix(blobs.digests.algorithm(), blobs.prefix), &blobs.digests))
+        .collect();
+    spared.resize_with(places.len(), Vec::new);
+    stat_groups(store, &places, layout::DATA, control, |index, digest, stat| {
+        let (known, spared) = (&blobs.eligible[index], &mut spared[index]);
+        let told = (known.sizes_bytes[spared.len()], known.modified.get(spared.len()).copied());
+        spared.push(match stat {
+            None => {
+                again.gone_count += 1;
+                true
+            }
+            Some(stat) if (stat.size_bytes, Some(stat.modified_seconds())) == told => false,
+            Some(stat) => {
+                again.changed.push((digest, stat.size_bytes));
+                true
+            }
+        });
+    })?;
+    drop(places);
+    for (blobs, spared) in blobs.eligible.iter_mut().zip(spared) {
+        blobs.retain(|index, _| !spared[index]);
+    }
+    blobs.eligible.retain(|blobs| !blobs.digests.is_empty());
+    Ok(again)
 }

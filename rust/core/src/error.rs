@@ -46,6 +46,12 @@ impl Error {
         Self { kind, operation, key: key.clone(), detail: Some(detail), source: None }
     }
 
+    /// An argument that makes no sense, with an explanation that names what was found.
+    pub fn refused(operation: &'static str, key: &Key, explanation: impl Into<String>) -> Self {
+        let source = Some(io::Error::other(explanation.into()));
+        Self { kind: Kind::Argument, operation, key: key.clone(), detail: None, source }
+    }
+
     /// The output could not be written.
     pub fn output(source: io::Error) -> Self {
         Self { kind: Kind::Output, operation: "write", key: Key::new("the output"), detail: None, source: Some(source) }

@@ -28,7 +28,7 @@ use crate::scan::scan;
 use crate::store::{Key, List, Read};
 use forgiving::Forgiving;
 
-pub(crate) use blobs::list_digests;
+pub(crate) use blobs::{list_digests, refuse_report};
 pub use images::Affected;
 
 /// All that is stored, and all that ought to be.
@@ -57,6 +57,7 @@ impl Inventory {
         let forgiving = Forgiving::new(store);
         let catalog = scan(&forgiving, started, control)?;
         let mut notes = catalog.notes.clone();
+        refuse_report(store, "look at all blobs of")?;
         let (blobs, unreadable) = blobs::list(store, &catalog, &mut notes, control)?;
         let manifests = catalog.manifests();
         for repository in &catalog.repositories {

@@ -4,6 +4,7 @@
 
 pub mod candidates;
 pub mod catalog;
+pub mod columns;
 pub mod digest;
 pub mod empty;
 pub mod error;

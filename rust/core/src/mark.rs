@@ -193,6 +193,33 @@ impl Marks {
         mark_reached(&self.catalog, &manifests, &mut self.closure, &self.live, &Control::default())
     }
 
+    /// Keeps eligible blobs that turn out to be younger than was known, as those that are young from the beginning: with
+    /// all that they reach, and the links to it.
+    ///
+    /// # Errors
+    /// When one cannot be read, or references cannot be read back.
+    pub(crate) fn keep_young(
+        &mut self,
+        store: &(impl List + Read),
+        young: &[(Digest, u64)],
+        control: &Control,
+    ) -> Result<()> {
+        if young.is_empty() {
+            return Ok(());
+        }
+        for (digest, _) in young {
+            self.live.insert(digest);
+        }
+        young::keep_reachable_from(store, &self.catalog, young, &mut self.closure, &self.live, control)?;
+        self.blobs.spare_live(&self.live);
+        let (repositories, closure, whole) = (&self.catalog.repositories, &self.closure, &self.whole);
+        self.revisions.retain(|place| {
+            let manifest = repositories[place.repository].revisions[place.revision].manifest;
+            whole.contains(&place.repository) || !closure.is_live(manifest)
+        });
+        Ok(())
+    }
+
     /// Repository and digest of every eligible manifest link, in order.
     pub fn eligible_manifests(&self) -> impl Iterator<Item = (String, Digest)> {
         let manifests = self.catalog.manifests();
@@ -265,7 +292,9 @@ pub fn mark(
     }
     let layer_links = layer_links.without_live(&live);
     drop(manifests);
-    let wanted = candidates::Wanted { cutoff, with_times: options.with_times };
+    let reported = store.nature().reported.is_some();
+    // By its time it is seen whether a blob is still the one that a report has told of.
+    let wanted = candidates::Wanted { cutoff, with_times: options.with_times || reported };
     let candidates::Found { mut blobs, young, mut dataless } =
         candidates::find(store, &catalog, &live, wanted, &mut notes, control)?;
     let layer_links = if young.is_empty() {
@@ -284,6 +313,9 @@ pub fn mark(
     let reason = "a blob's directory without data";
     notes.extend(dataless.iter().map(|digest| Note { key: layout::blob(digest), reason }));
     let tags = options.released.tags(|id| closure.is_live(id));
+    if reported {
+        broken::look_for_untold(store, &catalog, &manifests, &closure, &live, control)?;
+    }
     let broken = broken::find(&catalog, &manifests, &closure, &live)?;
     drop(manifests);
     notes.sort();

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use crate::candidates;
 use crate::catalog::{Tag, Target};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Kind, Result};
@@ -57,6 +58,10 @@ pub struct Removed {
     pub tag_history_link_count: usize,
     /// Eligible blobs that stayed because a pointer to them could not be removed.
     pub kept_behind_failures: usize,
+    /// Eligible blobs of a report that somebody else had removed since.
+    pub gone_blob_count: usize,
+    /// Eligible blobs of a report that were written since, and stayed with all that they reach.
+    pub changed_blob_count: usize,
     /// Tags that were written to while they were on their way out, and stayed.
     pub kept_tags: Vec<Key>,
     /// What could not be removed.
@@ -118,6 +123,7 @@ enum Outcome {
 
 impl<Store: List + Read + Remove> Run<'_, Store> {
     fn remove_all(&mut self, marks: &mut Marks) -> Result<()> {
+        self.look_again(marks)?;
         let histories = self.find_histories(marks)?;
         self.set_tags_aside(marks)?;
         self.remove_histories(marks, histories)?;
@@ -126,6 +132,16 @@ impl<Store: List + Read + Remove> Run<'_, Store> {
         self.remove_layer_links(marks)?;
         marks.keep_aliases();
         self.remove_blobs(marks)
+    }
+
+    /// What only a report has told of is looked at before anything goes.
+    fn look_again(&mut self, marks: &mut Marks) -> Result<()> {
+        if self.store.nature().reported.is_none() {
+            return Ok(());
+        }
+        let again = candidates::look_again(self.store, &mut marks.blobs, self.control)?;
+        (self.removed.gone_blob_count, self.removed.changed_blob_count) = (again.gone_count, again.changed.len());
+        marks.keep_young(self.store, &again.changed, self.control)
     }
 
     /// Removes groups, handing what happened to each file to `visit` with what its group came with: its index there and

@@ -28,7 +28,8 @@ use crate::progress::Control;
 use crate::store::{Group, Key, List, Read};
 
 pub(crate) use bulk::{
-    Link, collect, collect_listed, directory_times, look_at_groups, read_links, stat_all, stat_blobs, stat_groups,
+    Link, collect, collect_listed, directory_times, look_at_groups, read_links, stat_all, stat_all_as_told, stat_blobs,
+    stat_blobs_as_told, stat_groups,
 };
 pub(crate) use read::load;
 pub(crate) use tree::{find_uploads, is_directory};

@@ -253,6 +253,9 @@ pub struct Nature {
     pub sets_aside: SetsAside,
     /// How far the store's clock, which its times are by, is behind this machine's, as far as that is known.
     pub clock_lag: Duration,
+    /// Of when the list of blobs is, where that is not from a look but from a report: then what [`List::list`] and
+    /// [`List::stat_as_told`] say of blobs may not be so any more.
+    pub reported: Option<SystemTime>,
 }
 
 impl Default for Nature {
@@ -262,6 +265,7 @@ impl Default for Nature {
             keeps_empty_directories: true,
             sets_aside: SetsAside::ByMoving,
             clock_lag: Duration::ZERO,
+            reported: None,
         }
     }
 }
@@ -295,6 +299,15 @@ pub trait List: Sync {
     /// # Errors
     /// The first failure; also where a file's place, or a directory on the way, holds a symlink or special file.
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()>;
+
+    /// As [`List::stat`], but of what a report has told to the last [`List::survey`] that is believed. Enough to look for
+    /// candidates, and not to remove one: ask [`List::stat`] before.
+    ///
+    /// # Errors
+    /// As for [`List::stat`].
+    fn stat_as_told(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        self.stat(groups, control, visit)
+    }
 
     /// Finds when each directory last gained or lost an entry; nothing for one that does not exist.
     ///

@@ -6,7 +6,7 @@
 use crate::catalog::Catalog;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
-use crate::inventory::list_digests;
+use crate::inventory::{list_digests, refuse_report};
 use crate::layout::distribution as layout;
 use crate::packed::PackedDigests;
 use crate::progress::Control;
@@ -40,6 +40,7 @@ impl Stored {
         control: &Control,
         mut visit: impl FnMut(&Digest, Stat),
     ) -> Result<Self> {
+        refuse_report(store, "measure")?;
         // Marking has noted what is odd in there.
         let found = list_digests(store, catalog, &mut Vec::new(), control)?;
         let mut sizes_bytes = Vec::with_capacity(found.iter().map(|(.., digests)| digests.len()).sum());

@@ -54,9 +54,9 @@ impl Store {
     #[staticmethod]
     #[pyo3(
         signature = (options, *, jobs = None, max_requests_per_second = None, cache_directory = None,
-                     cache_bytes = 1 << 30),
+                     cache_bytes = 1 << 30, inventory = None),
         text_signature = "(options, *, jobs=None, max_requests_per_second=None, cache_directory=None, \
-                          cache_bytes=1073741824)"
+                          cache_bytes=1073741824, inventory=None)"
     )]
     fn open_bucket(
         py: Python<'_>,
@@ -65,6 +65,7 @@ impl Store {
         max_requests_per_second: Option<f64>,
         cache_directory: Option<PathBuf>,
         cache_bytes: u64,
+        inventory: Option<String>,
     ) -> PyResult<Self> {
         let mut options = bucket::options(options)?;
         if jobs == Some(0) {
@@ -75,6 +76,7 @@ impl Store {
         }
         options.jobs = jobs.unwrap_or(DEFAULT_JOBS);
         options.max_requests_per_second = max_requests_per_second;
+        options.inventory = inventory;
         let bucket = py.detach(|| Bucket::open(&options)).map_err(|error| unusable(py, &error, &options))?;
         let cache = cache_directory.map(|path| Directory::new(path, cache_bytes));
         Ok(Self { store: Arc::new(AnyStore::Bucket(Box::new(Cached::new(bucket, cache)))) })
@@ -94,6 +96,12 @@ impl Store {
             AnyStore::Fs(store) => store.jobs(),
             AnyStore::Bucket(store) => store.inner().jobs(),
         }
+    }
+
+    /// Of when the report is that a scan has taken for a list of the blobs, in seconds since 1970.
+    #[getter]
+    fn reported(&self) -> Option<f64> {
+        self.store.nature().reported.map(seconds)
     }
 
     /// What was asked of a bucket so far, by kind; nothing on a filesystem.

@@ -69,14 +69,19 @@ class S3Server(BucketServer):
         self.client.send("PUT", _path(bucket, key), body=content)
 
     def keys(self, bucket: str, *, page_size: int = 1000) -> dict[str, int]:
+        return {_text(entry, "Key"): int(_text(entry, "Size")) for entry in self._entries(bucket, page_size)}
+
+    def times(self, bucket: str) -> dict[str, str]:
+        """When each object was written, by key, as a listing tells it."""
+        return {_text(entry, "Key"): _text(entry, "LastModified") for entry in self._entries(bucket, 1000)}
+
+    def _entries(self, bucket: str, page_size: int) -> Iterator[ElementTree.Element]:
         query = {"list-type": "2", "max-keys": str(page_size)}
-        found: dict[str, int] = {}
         while True:
             page = self._list(bucket, query)
-            for entry in page.iter("Contents"):
-                found[_text(entry, "Key")] = int(_text(entry, "Size"))
+            yield from page.iter("Contents")
             if _text(page, "IsTruncated") != "true":
-                return found
+                return
             query["continuation-token"] = _text(page, "NextContinuationToken")
 
     def content(self, bucket: str, key: str) -> bytes:

@@ -19,6 +19,15 @@ enum Look {
     Failed(Error),
 }
 
+/// Makes sure that blobs are listed as they are now, for whoever has to know all of them.
+pub(crate) fn refuse_report(store: &impl List, operation: &'static str) -> Result<()> {
+    if store.nature().reported.is_none() {
+        return Ok(());
+    }
+    let detail = "an inventory report tells what may be removed, and not what is stored: open the store without it";
+    Err(Error::new(Kind::Argument, operation, &Key::root(), detail))
+}
+
 /// Lists all blobs, and looks at each. Those that cannot be looked at come by themselves.
 pub(super) fn list(
     store: &impl List,

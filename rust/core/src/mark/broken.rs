@@ -12,6 +12,9 @@ use crate::error::Result;
 use crate::live_set::{Flag, LiveSet};
 use crate::manifest::{Reference, Role};
 use crate::manifests::{ManifestId, Manifests, State};
+use crate::progress::Control;
+use crate::scan::stat_blobs;
+use crate::store::List;
 
 /// What an image misses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,23 +53,51 @@ pub(super) fn find(
     closure: &Closure,
     live: &LiveSet,
 ) -> Result<Vec<BrokenImage>> {
-    let all_stored = live.count_without(Flag::Stored) == 0;
-    let missing = if all_stored {
-        HashMap::new()
-    } else {
-        let aliases = aliases(catalog);
-        lacking(
-            manifests,
-            |id| closure.is_live(id),
-            |digest| {
-                let stored = |digest: &Digest| live.view(digest.prefix()).has_flag(digest, Flag::Stored);
-                let lies_elsewhere = aliases.get(digest).is_some_and(|target| stored(target) == Some(true));
-                stored(digest) == Some(false) && !lies_elsewhere
-            },
-        )?
-    };
+    let missing = unseen(catalog, manifests, closure, live)?;
     let absent = |id: ManifestId| manifests.state(id) == State::Absent;
     Ok(images(catalog, manifests, &missing, |_| true, absent, |id| closure.is_live(id)))
+}
+
+/// What no listing has shown, by the live manifests that refer to it.
+fn unseen(
+    catalog: &Catalog,
+    manifests: &Manifests,
+    closure: &Closure,
+    live: &LiveSet,
+) -> Result<HashMap<ManifestId, Vec<Reference>>> {
+    if live.count_without(Flag::Stored) == 0 {
+        return Ok(HashMap::new());
+    }
+    let aliases = aliases(catalog);
+    lacking(
+        manifests,
+        |id| closure.is_live(id),
+        |digest| {
+            let stored = |digest: &Digest| live.view(digest.prefix()).has_flag(digest, Flag::Stored);
+            let lies_elsewhere = aliases.get(digest).is_some_and(|target| stored(target) == Some(true));
+            stored(digest) == Some(false) && !lies_elsewhere
+        },
+    )
+}
+
+/// Looks for what a report of the blobs does not show, before it is called missing: most of it was pushed since.
+pub(super) fn look_for_untold(
+    store: &impl List,
+    catalog: &Catalog,
+    manifests: &Manifests,
+    closure: &Closure,
+    live: &LiveSet,
+    control: &Control,
+) -> Result<()> {
+    let untold = unseen(catalog, manifests, closure, live)?;
+    let aliases = aliases(catalog);
+    let names = untold.values().flatten().map(|reference| reference.digest);
+    let names = names.flat_map(|digest| [Some(digest), aliases.get(&digest).copied()]).flatten();
+    stat_blobs(store, names.collect(), control, |digest, stat| {
+        if stat.is_some() {
+            live.view(digest.prefix()).flag(&digest, Flag::Stored);
+        }
+    })
 }
 
 /// What layer links stand for that hold another digest than they are named by.

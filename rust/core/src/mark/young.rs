@@ -11,7 +11,7 @@ use crate::layout::distribution as layout;
 use crate::live_set::LiveSet;
 use crate::manifest::MAX_SIZE;
 use crate::progress::Control;
-use crate::scan::{self, stat_blobs};
+use crate::scan::{self, stat_blobs_as_told};
 use crate::store::{Group, List, Read};
 
 /// Every linked manifest whose blob is young is a root. Returns those that nothing else had made live.
@@ -27,7 +27,8 @@ pub(super) fn add_young_manifests(
     let dead = linked.filter(|revision| !closure.is_live(revision.manifest));
     let dead: Vec<Digest> = dead.map(|revision| manifests.digest(revision.manifest)).collect();
     let mut young = Vec::new();
-    stat_blobs(store, dead, control, |digest, stat| {
+    // A report will do: what was pushed since has a link that says so, and is looked at again before it goes.
+    stat_blobs_as_told(store, dead, control, |digest, stat| {
         if stat.is_some_and(|stat| stat.modified >= cutoff)
             && let Some(id) = manifests.find(&digest)
         {

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::layout::distribution as layout;
 use crate::packed::PackedDigests;
 use crate::progress::Control;
-use crate::store::{Content, Entry, Group, Key, List, Page, Read, Stat};
+use crate::store::{Content, Entry, Group, Key, List, Page, Read, Stat, StatVisitor};
 
 enum Listing<T> {
     Begun(T),
@@ -94,9 +94,22 @@ pub(crate) fn stat_all(
     groups: &[Group],
     control: &Control,
 ) -> Result<Vec<Vec<Option<Stat>>>> {
+    gather_stats(groups, |visit| store.stat(groups, control, visit))
+}
+
+/// As [`stat_all`], by what a report has told where there is one.
+pub(crate) fn stat_all_as_told(
+    store: &(impl List + ?Sized),
+    groups: &[Group],
+    control: &Control,
+) -> Result<Vec<Vec<Option<Stat>>>> {
+    gather_stats(groups, |visit| store.stat_as_told(groups, control, visit))
+}
+
+fn gather_stats(groups: &[Group], look: impl FnOnce(&StatVisitor<'_>) -> Result<()>) -> Result<Vec<Vec<Option<Stat>>>> {
     let slots: Vec<Mutex<Vec<Option<Stat>>>> =
         groups.iter().map(|group| Mutex::new(vec![None; group.names.len()])).collect();
-    store.stat(groups, control, &|group, index, stat| {
+    look(&|group, index, stat| {
         slots[group].lock().expect("no thread panics while it gathers")[index] = stat;
         Ok(())
     })?;
@@ -153,8 +166,26 @@ pub(crate) fn look_at_groups<T>(
 /// Looks at some blobs, each once, handing on the answers in the digests' order.
 pub(crate) fn stat_blobs(
     store: &(impl List + ?Sized),
-    mut digests: Vec<Digest>,
+    digests: Vec<Digest>,
     control: &Control,
+    visit: impl FnMut(Digest, Option<Stat>),
+) -> Result<()> {
+    look_at_blobs(digests, |groups| stat_all(store, groups, control), visit)
+}
+
+/// As [`stat_blobs`], by what a report has told where there is one.
+pub(crate) fn stat_blobs_as_told(
+    store: &(impl List + ?Sized),
+    digests: Vec<Digest>,
+    control: &Control,
+    visit: impl FnMut(Digest, Option<Stat>),
+) -> Result<()> {
+    look_at_blobs(digests, |groups| stat_all_as_told(store, groups, control), visit)
+}
+
+fn look_at_blobs(
+    mut digests: Vec<Digest>,
+    look: impl Fn(&[Group]) -> Result<Vec<Vec<Option<Stat>>>>,
     mut visit: impl FnMut(Digest, Option<Stat>),
 ) -> Result<()> {
     digests.sort_unstable();
@@ -170,7 +201,7 @@ pub(crate) fn stat_blobs(
         prefixes.push((layout::blob_prefix(algorithm, prefix), packed));
     }
     let directories: Vec<_> = prefixes.iter().map(|(key, packed)| (key.clone(), packed)).collect();
-    stat_groups(store, &directories, layout::DATA, control, |_, digest, stat| visit(digest, stat))
+    look_at_groups(&directories, layout::DATA, look, |_, digest, stat| visit(digest, stat))
 }
 
 /// What a link file held.

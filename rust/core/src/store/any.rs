@@ -46,6 +46,10 @@ impl List for AnyStore {
         each!(self, store => store.stat(groups, control, visit))
     }
 
+    fn stat_as_told(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        each!(self, store => store.stat_as_told(groups, control, visit))
+    }
+
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
         each!(self, store => store.directory_times(directories, control, visit))
     }

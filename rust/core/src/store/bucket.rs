@@ -18,6 +18,8 @@ mod clock;
 mod dialect;
 mod gcs;
 mod hidden;
+mod inventory;
+mod look;
 mod moves;
 mod multipart;
 mod objects;
@@ -53,6 +55,7 @@ use crate::progress::Control;
 use client::{Client, Purpose, Reading};
 use dialect::{Doomed, KeyOutcome};
 use hidden::Aside;
+use inventory::Inventory;
 use options::LeadingSlash;
 use page::{Query, Start};
 use snapshot::{Cursor, Snapshot};
@@ -72,6 +75,8 @@ pub struct Bucket {
     /// The last look, although something was changed since: what is hidden is hidden as it was seen.
     seen: RwLock<Option<Arc<Looked>>>,
     aside: Mutex<Aside>,
+    /// What a survey takes for a listing of blobs.
+    inventory: Option<Inventory>,
 }
 
 /// A look at some directories.
@@ -117,6 +122,7 @@ impl Bucket {
             .enable_all()
             .build()
             .map_err(|error| Unusable(format!("no threads for requests: {error}")))?;
+        let inventory = Inventory::open(options)?;
         let jobs = options.jobs.max(1);
         let throttle = Throttle::new(jobs, options.max_requests_per_second);
         // Clients look for the runtime that they are to run on.
@@ -138,6 +144,7 @@ impl Bucket {
             looked: RwLock::default(),
             seen: RwLock::default(),
             aside: Mutex::default(),
+            inventory,
         })
     }
 
@@ -357,8 +364,7 @@ impl List for Bucket {
         self.settle(control)?;
         self.forget();
         *self.seen.write().expect("no thread panics while it looks") = None;
-        let prefixes: Vec<Vec<u8>> = directories.iter().map(|directory| self.prefix(directory)).collect();
-        let snapshot = walk::walk(&self.client, &prefixes, self.jobs, control)?;
+        let snapshot = self.look_at_all(directories, control)?;
         let mut looked = Looked { directories: directories.to_vec(), snapshot, tree: None };
         if directories.contains(&Key::new(quarantine::TOP)) {
             self.look_aside(&looked, control)?;
@@ -374,13 +380,17 @@ impl List for Bucket {
             keeps_empty_directories: false,
             sets_aside: if self.hides() { SetsAside::ByHiding } else { SetsAside::ByCopying },
             clock_lag: self.client.clock.lag(),
+            reported: self.inventory.as_ref().and_then(Inventory::created),
         }
     }
 
     fn list(&self, directories: &[Key], control: &Control, visit: &ListVisitor<'_>) -> Result<()> {
         self.settle(control)?;
         let looked = self.looked();
-        let seen = |key: &Key| looked.as_ref().filter(|looked| looked.covers(key) || looked.is_below(key));
+        let seen = |key: &Key| {
+            let looked = looked.as_ref().filter(|looked| looked.covers(key) || looked.is_below(key));
+            looked.filter(|_| !self.is_told_blob(key))
+        };
         // What was seen takes no waiting; what was not does.
         let jobs = if directories.iter().all(|key| seen(key).is_some()) { cores() } else { self.jobs };
         for_each(jobs, directories.len(), control, |index, (): &mut ()| match seen(&directories[index]) {
@@ -394,11 +404,16 @@ impl List for Bucket {
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
         self.settle(control)?;
         let looked = self.looked();
-        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        let (mut seen, mut unseen, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for (number, group) in groups.iter().enumerate() {
-            let covered = looked.as_ref().is_some_and(|looked| looked.covers(&group.directory));
-            if covered { seen.push(number) } else { unseen.extend((0..group.names.len()).map(|index| (number, index))) }
+            let files = (0..group.names.len()).map(|index| (number, index));
+            match &looked {
+                _ if self.is_told(&group.directory) => told.extend(files),
+                Some(looked) if looked.covers(&group.directory) => seen.push(number),
+                _ => unseen.extend(files),
+            }
         }
+        self.look_again(groups, &told, control, visit)?;
         if let Some(looked) = &looked {
             for_each(cores(), seen.len(), control, |item, (): &mut ()| {
                 let number = seen[item];
@@ -416,6 +431,14 @@ impl List for Bucket {
             let stat = if self.is_aside(&key) { self.stat_aside(&key, control) } else { self.stat_now(&key, control) };
             visit(group, index, stat?)
         })
+    }
+
+    fn stat_as_told(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
+        match self.looked().filter(|_| self.inventory.is_some()) {
+            Some(looked) => self.stat_told(&looked, groups, control, visit),
+            None => self.stat(groups, control, visit),
+        }
     }
 
     /// A bucket's directory has the time of what was written last of all that is in it.
@@ -456,6 +479,16 @@ impl Read for Bucket {
             let seen = looked.as_ref().filter(|looked| looked.covers(&key));
             let size_bytes = match seen {
                 None => None,
+                // Read whatever was told of it. That it is not there takes two witnesses, of which a report is none.
+                Some(_) if self.is_told(&key) => {
+                    return self.read_one(&key, None, limit, control, |content| match content {
+                        Content::Absent if self.stat_now(&key, control)?.is_some() => {
+                            let detail = "a listing names it and a read finds nothing: run again";
+                            Err(Error::new(Kind::Changed, "read", &key, detail))
+                        }
+                        content => visit(group, index, content),
+                    });
+                }
                 Some(looked) => match looked.cursor(&key).find(&self.full(&key))? {
                     Some(stat) => Some(stat.size_bytes),
                     // The second witness: a listing of nothing but this.

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::layout::distribution as layout;
 use crate::parallel::{cores, for_each};
 use crate::progress::Control;
-use crate::scan::stat_all;
+use crate::scan::stat_all_as_told;
 
 /// A store with a cache before it, or without one.
 #[derive(Debug)]
@@ -82,8 +82,8 @@ impl<S: List + Read> Cached<S> {
         control: &Control,
         visit: &ReadVisitor<'_>,
     ) -> Result<Vec<Vec<bool>>> {
-        // Only a digest's presence in the store makes its content count.
-        let stats = stat_all(&self.store, groups, control)?;
+        // Only a digest's presence in the store makes its content count. A report that has been overtaken keeps too much.
+        let stats = stat_all_as_told(&self.store, groups, control)?;
         let answered: Vec<std::sync::Mutex<Vec<bool>>> =
             groups.iter().map(|group| std::sync::Mutex::new(vec![false; group.names.len()])).collect();
         for_each(cores() * 2, groups.len(), control, |number, buffer: &mut Vec<u8>| {
@@ -141,6 +141,10 @@ impl<S: List> List for Cached<S> {
 
     fn stat(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
         self.store.stat(groups, control, visit)
+    }
+
+    fn stat_as_told(&self, groups: &[Group], control: &Control, visit: &StatVisitor<'_>) -> Result<()> {
+        self.store.stat_as_told(groups, control, visit)
     }
 
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {

@@ -251,7 +251,9 @@ impl Bucket {
         let mut cursor = looked.snapshot.cursor();
         for (key, stat) in files {
             let Some(home) = home_of(&key) else { continue };
-            if looked.covers(&home) && cursor.find(&self.full(&home))?.is_some_and(|there| is_same(&there, &stat)) {
+            // A report may show it as it was before it was hidden.
+            let is_seen = looked.covers(&home) && !self.is_told(&home);
+            if is_seen && cursor.find(&self.full(&home))?.is_some_and(|there| is_same(&there, &stat)) {
                 continue;
             }
             if home.starts_with(&blobs) {

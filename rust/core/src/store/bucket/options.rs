@@ -128,6 +128,8 @@ pub struct Options {
     pub max_requests_per_second: Option<f64>,
     /// How long what fails is tried again.
     pub patience: Patience,
+    /// The manifest of an inventory report that stands in for a listing of blobs: `s3://bucket/key`, or a path.
+    pub inventory: Option<String>,
 }
 
 /// Requests under way at once where nobody says how many: a LIST or GET takes some 30 ms, and S3 takes 5,500 reads a
@@ -151,6 +153,7 @@ impl Options {
             jobs: DEFAULT_JOBS,
             max_requests_per_second: None,
             patience: Patience::default(),
+            inventory: None,
         }
     }
 

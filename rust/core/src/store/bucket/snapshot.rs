@@ -61,6 +61,11 @@ impl Run {
         self.count += 1;
     }
 
+    /// The last key; nothing's, before there is one.
+    pub(super) fn last(&self) -> &[u8] {
+        &self.last
+    }
+
     fn finish_block(&mut self) {
         if !self.bytes.is_empty() {
             let length = self.bytes.len();

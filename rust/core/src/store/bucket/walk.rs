@@ -33,15 +33,20 @@ const TELLING: usize = 200;
 
 /// What one chain lists.
 #[derive(Clone, Debug)]
-struct Range {
-    prefix: Vec<u8>,
+pub(super) struct Range {
+    pub(super) prefix: Vec<u8>,
     /// Only what is greater.
-    after: Vec<u8>,
+    pub(super) after: Vec<u8>,
     /// Nothing that is greater.
-    until: Option<Vec<u8>>,
+    pub(super) until: Option<Vec<u8>>,
 }
 
 impl Range {
+    /// Everything that begins with a text.
+    pub(super) const fn all(prefix: Vec<u8>) -> Self {
+        Self { prefix, after: Vec::new(), until: None }
+    }
+
     fn is_beyond(&self, key: &[u8]) -> bool {
         self.until.as_deref().is_some_and(|until| key > until)
     }
@@ -71,10 +76,24 @@ struct Walk<'a> {
 /// The first failure of a request, or a listing that cannot be trusted.
 pub(super) fn walk(client: &Client, prefixes: &[Vec<u8>], jobs: usize, control: &Control) -> Result<Snapshot> {
     let spill = snapshot::spill();
-    let waiting =
-        prefixes.iter().map(|prefix| Range { prefix: prefix.clone(), after: Vec::new(), until: None }).collect();
+    let ranges = prefixes.iter().cloned().map(Range::all).collect();
+    let runs = walk_ranges(client, ranges, &spill, jobs, control)?;
+    Snapshot::new(spill, runs)
+}
+
+/// Lists all keys in some ranges, which have none in common.
+///
+/// # Errors
+/// As for [`walk`].
+pub(super) fn walk_ranges(
+    client: &Client,
+    waiting: Vec<Range>,
+    spill: &Arc<Spill>,
+    jobs: usize,
+    control: &Control,
+) -> Result<Vec<Run>> {
     let state = Mutex::new(State { waiting, ..State::default() });
-    let walk = Walk { client, jobs, control, spill: Arc::clone(&spill), state, changed: Condvar::new() };
+    let walk = Walk { client, jobs, control, spill: Arc::clone(spill), state, changed: Condvar::new() };
     thread::scope(|scope| {
         walk.start_threads(scope);
         walk.work(scope);
@@ -82,7 +101,7 @@ pub(super) fn walk(client: &Client, prefixes: &[Vec<u8>], jobs: usize, control: 
     let state = walk.state.into_inner().expect("no thread panics while it holds the state");
     match state.failure {
         Some(error) => Err(error),
-        None => Snapshot::new(spill, state.runs),
+        None => Ok(state.runs),
     }
 }
 
@@ -268,14 +287,13 @@ impl Walk<'_> {
         if pages < 2 * PAGES_PER_PART || spread.directory.len() < range.prefix.len() {
             return Ok(None);
         }
-        let whole = |prefix: Vec<u8>| Range { prefix, after: Vec::new(), until: None };
         let digits = if pages < 256 * PAGES_PER_PART { 1 } else { 2 };
         let mut parts: Vec<Range> = Vec::new();
         for prefix in spread.prefixes(digits) {
             // Of the one that the chain is in, the rest.
             let after = if last.starts_with(&prefix) { last.to_vec() } else { Vec::new() };
             if !after.is_empty() || prefix.as_slice() > last {
-                parts.push(Range { after, ..whole(prefix) });
+                parts.push(Range { after, ..Range::all(prefix) });
             }
         }
         let mut names = Page::default();
@@ -287,10 +305,10 @@ impl Walk<'_> {
             loop {
                 page(self.client, &query, b"", self.control, &mut names)?;
                 let directories = names.prefixes.iter().filter(|name| *name > last);
-                parts.extend(directories.map(|name| whole(name.to_vec())));
+                parts.extend(directories.map(|name| Range::all(name.to_vec())));
                 // Nothing but the file: what begins like it may be a directory's.
                 let files = names.keys.iter().filter(|key| *key > last);
-                parts.extend(files.map(|key| Range { until: Some(key.to_vec()), ..whole(key.to_vec()) }));
+                parts.extend(files.map(|key| Range { until: Some(key.to_vec()), ..Range::all(key.to_vec()) }));
                 if parts.len() > MOST_PREFIXES {
                     return Ok(None);
                 }
