@@ -207,10 +207,47 @@ class Plan:
             CoreError: a row is not understood, or they are not as they were written.
             OSError: the file cannot be opened.
         """
+    @staticmethod
+    def parse(content: bytes) -> Plan:
+        """Reads the rows of a plan that is in memory.
+
+        Raises:
+            CoreError: a row is not understood, or they are not as they were written.
+        """
     @property
     def row_count(self) -> int: ...
     @property
     def tag_count(self) -> int: ...
+
+def narrow_plan(
+    path: str | PathLike[str], marks: Marks, earlier: Sequence[Plan], descriptor: int
+) -> tuple[int, str, tuple[int, int, int, int, int], tuple[int, int, int, int, int]]:
+    """Writes those rows of a plan whose subjects are eligible now and on none of the earlier lists.
+
+    A repository that goes as a whole is written with all that it has, on other lists or not.
+
+    Args:
+        path: the plan.
+        marks: what is eligible now: of ``Catalog.mark_plan`` with this plan.
+        earlier: lists that name some of it already.
+        descriptor: where the column names and the rows go.
+
+    Returns:
+        How many rows there are, their SHA-256 in hex, what they amount to, and what was left out for being on an
+        earlier list; both as tags, manifests, layer links, blobs, and bytes of blobs.
+
+    Raises:
+        CoreError: the plan's rows are not as they were written, or writing failed.
+        OSError: the plan cannot be opened.
+    """
+
+def count_rows_beyond(path: str | PathLike[str], earlier: Sequence[Plan]) -> int:
+    """How many rows of a plan name what none of the earlier lists does.
+
+    Raises:
+        CoreError: the plan's rows are not as they were written.
+        OSError: it cannot be opened.
+    """
 
 @final
 class Catalog:

@@ -1,4 +1,4 @@
-"""Applying a plan: mark again, drop what became reachable, move the rest into quarantine.
+"""Applying a plan: mark again, drop what became reachable, set the rest aside.
 
 Whatever a plan says, only what is dead *now* goes, and only what the plan names: its rows and a mark of the store as it
 is are intersected. So a plan that is old, edited or meant for another store can remove too little and never too much;
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from regsweep import _core, descriptor_cache, identity, plan, safety
 from regsweep._core import Purged, Removed
+from regsweep.condemned import Condemned, condemn
 from regsweep.errors import GuardRefused, JournalError, PlanError, Refusal, StorageError
 from regsweep.journal import Journal, Run, unfinished
 from regsweep.library import Marks, Store
 from regsweep.lock import StoreLock
+from regsweep.set_aside import Wanted, Way, way_for
 from regsweep.units import format_duration
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ class Applied:
     Attributes:
         run: the run, by which it can be confirmed, undone or purged.
         planned: what the plan amounts to.
-        removed: what really went.
+        removed: what really went; nothing where it was condemned.
         purged: what was removed for good of the tags' directories; only where all was.
         marks: of the mark before the removal: damage, broken images, notes.
+        condemned: what was written down instead of moved; ``None`` where things were set aside or removed.
     """
 
     run: Run
@@ -43,6 +46,7 @@ class Applied:
     marks: Marks
     purged: Purged | None = None
     refusals: list[Refusal] = field(default_factory=list)
+    condemned: Condemned | None = None
 
     @property
     def failures(self) -> list[_core.RemovalFailure]:
@@ -52,6 +56,8 @@ class Applied:
     @property
     def spared_count(self) -> int:
         """Things of the plan that stayed: they became reachable, or were gone."""
+        if self.condemned is not None:
+            return self.planned.items - self.condemned.totals.items - self.condemned.earlier.items
         removed = self.removed
         gone = removed.tag_count + removed.manifest_count + removed.layer_link_count + removed.blob_count
         return max(0, self.planned.items - gone - len(removed.failures))
@@ -62,6 +68,7 @@ def apply(
     path: str | os.PathLike[str],
     *,
     permanent: bool = False,
+    set_aside: Wanted = "auto",
     overrides: Collection[str] = (),
     max_plan_age: float = plan.DEFAULT_MAX_PLAN_AGE_SECONDS,
     clock: Callable[[], float] = time.time,
@@ -73,6 +80,7 @@ def apply(
         store: the one that the plan was made of.
         path: the plan.
         permanent: remove at once, with no way back. For a registry that is stopped or read-only.
+        set_aside: otherwise: how. ``auto`` goes on as it was begun, and takes what suits the store at first.
         overrides: guards that are switched off, by name (``safety.GUARDS``).
         max_plan_age: seconds; an older plan is refused.
         clock: seconds since 1970.
@@ -84,7 +92,12 @@ def apply(
         LockedError: somebody else is at work on the store.
         StorageError: marking failed. Nothing was moved.
         UnfinishedError: the plan was applied, and its record could not be written.
+        BucketOptionError: the store has no such way to set aside. Nothing was moved.
+        ValueError: ``permanent`` sets nothing aside.
     """
+    if permanent and set_aside != "auto":
+        raise ValueError(f"permanent sets nothing aside, so that set_aside={set_aside!r} says nothing")
+    way = None if permanent else way_for(store, set_aside)
     head = plan.read_head(path)
     journal = Journal(store.own_files)
     if head.as_of is not None:
@@ -94,7 +107,7 @@ def apply(
     _refuse(_check(head, store, max_plan_age, clock, overrides))
     rows = plan.read_rows(path)
     with StoreLock(store.own_files, f"apply {head.id}") as lock:
-        run = _begin(journal, head, path, permanent, clock)
+        run = _begin(journal, head, path, set_aside, way, clock)
         catalog = store.scan(progress=progress)
         marks = catalog.mark_plan(rows, cutoff=head.cutoff, accept_damage=head.accept_damage, progress=progress)
         refusals = safety.check(marks, overrides={*overrides, *head.overrides})
@@ -102,6 +115,9 @@ def apply(
             _note_refusal(journal, run, clock)
             _refuse(refusals)
         lock.check()
+        if run.set_aside == "condemn":
+            condemned = condemn(journal, run, path, head, marks, clock)
+            return Applied(run, head.totals, Removed(), marks, None, refusals, condemned)
         try:
             removed = _core.remove_eligible(marks.core, run_name=run.id, permanently=permanent, progress=progress)
         except _core.CoreError as error:
@@ -136,12 +152,18 @@ def _refuse(refusals: list[Refusal]) -> None:
 
 
 def _begin(
-    journal: Journal, head: plan.Head, path: str | os.PathLike[str], permanent: bool, clock: Callable[[], float]
+    journal: Journal,
+    head: plan.Head,
+    path: str | os.PathLike[str],
+    wanted: Wanted,
+    way: Way | None,
+    clock: Callable[[], float],
 ) -> Run:
-    """The run that applies a plan: a new one, or the one that was interrupted."""
+    """The run that applies a plan: a new one, or the one that was interrupted, which goes on in its own way."""
+    permanent = way is None
     run = journal.find(head.id)
     if run is None or run.state == "refused":
-        run = Run(head.id, "applying", permanent)
+        run = Run(head.id, "applying", permanent, way)
     elif run.state != "applying":
         raise PlanError(
             f"{path}: the plan was applied already: its run is {run.state}",
@@ -150,6 +172,9 @@ def _begin(
         )
     elif run.permanent != permanent:
         how = "permanently" if run.permanent else "into quarantine"
+        raise PlanError(f"{path}: the plan's application was begun {how}: go on in the same way", key=str(path))
+    elif wanted not in ("auto", run.set_aside):
+        how = f"with --set-aside {run.set_aside}"
         raise PlanError(f"{path}: the plan's application was begun {how}: go on in the same way", key=str(path))
     run.note(clock(), "began")
     try:

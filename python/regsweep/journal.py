@@ -9,6 +9,7 @@
         plan                   the plan that was applied, as it was given
         begun                  its time is when the run began, by the store's own clock
         run.json               what was done, and when
+        condemned              what it found dead, where it moved nothing (condemned.py)
         tree/…                 what is set aside (rust/core/src/layout/quarantine.rs)
 
 Where a file lies is the state of a removal; ``run.json`` only says how far a run thinks it is. So a crash at any moment
@@ -27,13 +28,19 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 from regsweep import _core
 from regsweep.errors import JournalError, RegsweepError, UnfinishedError
 from regsweep.own_files import TOP, OwnFiles
+from regsweep.set_aside import Way
 
 _FORMAT = "regsweep.run/1"
+_CONDEMNED = "condemned"
 
-State: TypeAlias = Literal["applying", "refused", "quarantined", "confirmed", "purging", "purged", "undoing", "undone"]
+State: TypeAlias = Literal[
+    "applying", "refused", "condemned", "quarantined", "confirmed", "purging", "purged", "undoing", "undone"
+]
 
 # Runs that may have something set aside.
 HOLDING: frozenset[State] = frozenset({"applying", "quarantined", "confirmed", "purging", "undoing"})
+# Runs that are not through with what they were begun for.
+WAITING: frozenset[State] = HOLDING | {"condemned"}
 
 
 @dataclass
@@ -45,12 +52,14 @@ class Run:
         state: how far it is. ``applying``, ``purging`` and ``undoing`` are on their way, or were interrupted. Where a
             guard ``refused`` nothing has moved, and the plan may be applied again.
         permanent: whether it removed at once.
+        set_aside: how it sets aside what it was given; ``None`` where it removed at once.
         events: what was done: a time (seconds since 1970), a word, and counts.
     """
 
     id: str
     state: State
     permanent: bool = False
+    set_aside: Way | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, at: float, what: str, **details: object) -> None:
@@ -60,6 +69,11 @@ class Run:
     def last(self, what: str) -> dict[str, Any] | None:
         """The latest event of a kind."""
         return next((event for event in reversed(self.events) if event["what"] == what), None)
+
+    @property
+    def application(self) -> dict[str, Any] | None:
+        """When its application had come to its end, and to what; ``None`` before that."""
+        return self.last("applied") or self.last("condemned")
 
 
 class Journal:
@@ -134,6 +148,26 @@ class Journal:
         if file is None:
             raise FileNotFoundError(f"{TOP}/{run_id}/plan")
         return file
+
+    def keep_condemned(self, run_id: str, content: BinaryIO) -> None:
+        """Leaves what a run has condemned, in place of what there was."""
+        self.files.copy(content, run_id, _CONDEMNED)
+
+    def condemned(self, run_id: str) -> BinaryIO:
+        """What a run has condemned, as a plan.
+
+        Raises:
+            JournalError: it is not there.
+        """
+        file = self.files.open(run_id, _CONDEMNED)
+        if file is None:
+            key = self.condemned_key(run_id)
+            raise JournalError(f"{key}: is not there any more, so that nothing says what was condemned", key=key)
+        return file
+
+    def condemned_key(self, run_id: str) -> str:
+        """Where a run's condemned list is, for messages."""
+        return f"{TOP}/{run_id}/{_CONDEMNED}"
 
 
 @contextlib.contextmanager

@@ -7,12 +7,13 @@ written and read by the core (``rust/core/src/plan.rs``), a million in seconds.
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from regsweep import _core, identity, safety
 from regsweep.errors import GuardRefused, PlanError, Refusal, StorageError
@@ -226,7 +227,7 @@ class Plan:
             with replacing(path) as descriptor:
                 os.write(descriptor, self.head.text().encode())
                 row_count, sha256 = self.marks.write_plan(descriptor)
-                os.write(descriptor, f"# end: rows={row_count} sha256={sha256}\n".encode())
+                os.write(descriptor, end_line(row_count, sha256).encode())
         except (OSError, StorageError) as error:
             raise PlanError(f"{path}: cannot be written: {error}", key=str(path)) from error
 
@@ -297,6 +298,11 @@ def make(
     return Plan(head, marks, refusals)
 
 
+def end_line(row_count: int, sha256: str) -> str:
+    """The last line of a plan: how many rows there are, and their SHA-256 in hex, by which they are known."""
+    return f"# end: rows={row_count} sha256={sha256}\n"
+
+
 def read_head(path: str | os.PathLike[str]) -> Head:
     """Reads a plan's head.
 
@@ -305,12 +311,25 @@ def read_head(path: str | os.PathLike[str]) -> Head:
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - also takes what is no path of its own
-            lines = []
-            while (line := file.readline(_LARGEST_HEAD)).startswith(b"#"):
-                lines.append(line.decode(errors="replace"))
+            return _head_in(file, str(path))
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}", key=str(path)) from error
-    return Head.parse("".join(lines), str(path))
+
+
+def parse_head(content: bytes, name: str) -> Head:
+    """Reads the head of a plan that is in memory.
+
+    Raises:
+        PlanError: it is no plan of this format.
+    """
+    return _head_in(io.BytesIO(content), name)
+
+
+def _head_in(file: BinaryIO, name: str) -> Head:
+    lines = []
+    while (line := file.readline(_LARGEST_HEAD)).startswith(b"#"):
+        lines.append(line.decode(errors="replace"))
+    return Head.parse("".join(lines), name)
 
 
 def read_rows(path: str | os.PathLike[str]) -> _core.Plan:
@@ -325,3 +344,15 @@ def read_rows(path: str | os.PathLike[str]) -> _core.Plan:
         raise PlanError(f"{path}: {error}", key=str(path)) from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}", key=str(path)) from error
+
+
+def parse_rows(content: bytes, name: str) -> _core.Plan:
+    """Reads the rows of a plan that is in memory, and checks them likewise.
+
+    Raises:
+        PlanError: they are not all there as they were written.
+    """
+    try:
+        return _core.Plan.parse(content)
+    except _core.CoreError as error:
+        raise PlanError(f"{name}: {error}", key=name) from error

@@ -7,20 +7,22 @@
                                              purged ← remove for good ← mark, bring back what is live
 
 Each mark is one over the store and every quarantine, in which every link of the registry is a root: what is set aside
-comes back as soon as anything leads to it.
+comes back as soon as anything leads to it. Runs that set nothing aside and only condemn have a way of their own
+(``condemned``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regsweep import _core, descriptor_cache, safety
+from regsweep import _core, condemned, descriptor_cache, safety
 from regsweep._core import Purged, Restored
+from regsweep.condemned import PurgedList
 from regsweep.errors import GuardRefused, Refusal, RunError, StorageError
-from regsweep.journal import HOLDING, Journal, Run, unfinished
+from regsweep.journal import HOLDING, Journal, Run, State, unfinished
 from regsweep.library import Marks, Store
 from regsweep.lock import StoreLock
 from regsweep.units import format_duration
@@ -132,11 +134,16 @@ def _find(journal: Journal, run_id: str, states: Collection[str]) -> Run:
     if run is None:
         raise RunError(f"there is no run {run_id}", key=run_id, next_step="'regsweep runs' lists them")
     if run.state not in states:
-        hint = (
-            "apply its plan again to finish it" if run.state == "applying" else "'regsweep runs' says what became of it"
-        )
+        hint = _HINTS.get(run.state, "'regsweep runs' says what became of it")
         raise RunError(f"the run {run_id} is {run.state}", key=run_id, next_step=hint)
     return run
+
+
+_HINTS: dict[State, str] = {
+    "applying": "apply its plan again to finish it",
+    "condemned": "it has moved nothing that could come back: 'regsweep purge' marks again and removes what is still "
+    "dead, 'regsweep undo' forgets its list",
+}
 
 
 def _settle(store: Store, journal: Journal, runs: Sequence[Run], waiting: Waiting) -> int | None:
@@ -188,9 +195,10 @@ class PurgedRuns:
         purged: the runs that are gone, with what was removed of each.
         early: runs that have to wait, and for how many seconds.
         restored: what came back before.
+        marks: of the last mark that was made.
     """
 
-    purged: list[tuple[Run, Purged]]
+    purged: list[tuple[Run, Purged | PurgedList]]
     early: list[tuple[Run, float]]
     restored: Restored | None = None
     marks: Marks | None = None
@@ -216,57 +224,92 @@ class Registries:
     restarted: bool = False
     cache: str | None = None
 
+    def cache_of(self, store: Store) -> str | None:
+        """The kind of cache that the registry of a store has; ``None`` where nothing says it."""
+        return self.cache if store.config is None else store.config.cache or "none"
+
 
 def purge(
     store: Store,
     *,
     older_than: float = DEFAULT_QUARANTINE_SECONDS,
+    settle: float = DEFAULT_SETTLE_SECONDS,
     registries: Registries | None = None,
     overrides: Collection[str] = (),
     clock: Callable[[], float] = time.time,
     progress: ProgressCallback | None = None,
 ) -> PurgedRuns:
-    """Removes for good what confirmed runs hold, after a mark of its own has brought back what is live.
+    """Removes for good what confirmed runs hold, after a mark of its own has brought back what is live; and what
+    condemned runs have on their lists, as far as a mark of its own finds it dead again.
 
     Args:
         store: where.
-        older_than: seconds; what was set aside later stays.
+        older_than: seconds; what was set aside or condemned later stays.
+        settle: seconds that requests in flight are given to end; what was condemned later stays in any case.
         registries: what is known of the registry's processes and cache.
         overrides: guards that are switched off, by name (``safety.GUARDS``).
         clock: seconds since 1970.
         progress: called about ten times a second, from this thread.
 
     Raises:
-        GuardRefused: a registry may still take what is set aside for present. Nothing was removed.
-        StorageError: marking failed. Nothing was removed.
+        GuardRefused: a registry may still take what is set aside for present, or would what is condemned. Nothing was
+            removed. Or a guard refuses what was marked with a condemned list: nothing of that was removed.
+        StorageError: marking failed. Nothing more was removed.
+        CacheError: the registry's cache cannot be cleared. Nothing more of condemned lists was removed.
+        PlanError: a condemned list is not as it was written. Nothing of it was removed.
         UnfinishedError: a quarantine could not be listed, or a run's record not be written.
     """
     journal = Journal(store.own_files)
     with StoreLock(store.own_files, "purge") as lock:
-        now = clock()
-        due: list[tuple[Run, float]] = []
-        early: list[tuple[Run, float]] = []
-        for run in journal.runs():
-            if run.state in ("confirmed", "purging"):
-                left = _set_aside_at(run) + older_than - now
-                (due if left <= 0 else early).append((run, max(0.0, left)))
-        if not due:
+        lists, due, early = _due(journal, clock(), older_than, settle)
+        if not (lists or due):
             return PurgedRuns([], early)
-        refusals = _cache_refusals(store, [run for run, _ in due], registries or Registries(), overrides)
+        refusals = _cache_refusals(store, lists, due, registries or Registries(), overrides)
         if refusing := safety.refusing(refusals):
             raise GuardRefused(refusing)
+        done: list[tuple[Run, Purged | PurgedList]] = []
+        marks: Marks | None = None
+        for run in lists:
+            purged, marks = condemned.purge_list(
+                store, journal, run, lock=lock, overrides=overrides, clock=clock, progress=progress
+            )
+            done.append((run, purged))
+            if purged.interrupted:
+                return PurgedRuns(done, early, marks=marks)
+        if not due:
+            return PurgedRuns(done, early, marks=marks)
         marks, restored = _restore(store, journal, progress)
         if restored.failures or restored.interrupted:
             # What could not come back may be all that is left of something live.
-            return PurgedRuns([], early, restored, marks)
-        done: list[tuple[Run, Purged]] = []
+            return PurgedRuns(done, early, restored, marks)
         with unfinished("what is live was brought back, and purging was begun", "purge again"):
-            for run, _ in due:
+            for run in due:
                 lock.check()
                 done.append((run, _purge_run(store, journal, run, clock, progress)))
                 if done[-1][1].interrupted:
                     break
         return PurgedRuns(done, early, restored, marks)
+
+
+def _due(
+    journal: Journal, now: float, older_than: float, settle: float
+) -> tuple[list[Run], list[Run], list[tuple[Run, float]]]:
+    """Runs whose condemned lists are due, runs whose quarantines are, and those of both kinds that have to wait."""
+    lists: list[Run] = []
+    due: list[Run] = []
+    early: list[tuple[Run, float]] = []
+    for run in journal.runs():
+        if condemned.is_condemned(run):
+            left, place = condemned.seconds_left(run, now, older_than, settle), lists
+        elif run.state in ("confirmed", "purging"):
+            left, place = _set_aside_at(run) + older_than - now, due
+        else:
+            continue
+        if left <= 0:
+            place.append(run)
+        else:
+            early.append((run, left))
+    return lists, due, early
 
 
 def _purge_run(
@@ -288,35 +331,41 @@ def _set_aside_at(run: Run) -> float:
 
 
 def _cache_refusals(
-    store: Store, runs: Sequence[Run], registries: Registries, overrides: Collection[str]
+    store: Store, lists: Sequence[Run], held: Sequence[Run], registries: Registries, overrides: Collection[str]
 ) -> list[Refusal]:
-    """A registry whose cache still holds what is set aside acknowledges pushes that need it."""
-    cache = registries.cache if store.config is None else store.config.cache or "none"
+    """A registry whose cache still holds what goes acknowledges pushes that need it."""
+    cache = registries.cache_of(store)
+    found: list[tuple[str, str]] = []
     if cache is None:
-        guard, message = (
-            safety.CACHE_UNKNOWN,
+        message = (
             "nothing says whether the registry caches blob descriptors: give its configuration file instead of the "
-            "storage root, or say --cache none, --cache redis or --cache inmemory",
+            "storage root, or say --cache none, --cache redis or --cache inmemory"
         )
-    elif cache == "inmemory":
+        found.append((safety.CACHE_UNKNOWN, message))
+    if lists:
+        found += condemned.cache_refusals(store, cache)
+    if held:
+        found += _held_refusals(cache, held, registries)
+    return [Refusal(guard, message, overridden=guard in overrides) for guard, message in found]
+
+
+def _held_refusals(cache: str | None, runs: Sequence[Run], registries: Registries) -> Iterator[tuple[str, str]]:
+    if cache == "inmemory":
         latest = max(_set_aside_at(run) for run in runs) + _START_SLACK_SECONDS
         if registries.restarted or descriptor_cache.restarted_since(latest, registries.started):
-            return []
-        guard, message = (
+            return
+        yield (
             safety.REGISTRY_NOT_RESTARTED,
             "the registry caches blob descriptors in memory (storage.cache.blobdescriptor: inmemory): until it is "
             "restarted it takes what is set aside for present. Restart every registry process, and show it with "
             "--registry-pid or --registry-started, or say --registry-restarted",
         )
     elif cache == "redis" and (uncleared := [run.id for run in runs if run.last("forgotten") is None]):
-        guard, message = (
+        yield (
             safety.CACHE_NOT_CLEARED,
             f"the registry caches blob descriptors in Redis (storage.cache.blobdescriptor: redis), and still takes for "
             f"present what {', '.join(uncleared)} set aside: confirm again, with the registry's configuration file",
         )
-    else:
-        return []
-    return [Refusal(guard, message, overridden=guard in overrides)]
 
 
 @dataclass(frozen=True)
@@ -335,7 +384,8 @@ def undo(
     clock: Callable[[], float] = time.time,
     progress: ProgressCallback | None = None,
 ) -> Undone:
-    """Brings back everything that a run has set aside. Where something was pushed anew, that stays.
+    """Brings back everything that a run has set aside. Where something was pushed anew, that stays. Of a run that has
+    only condemned nothing was moved; its list is forgotten.
 
     Args:
         store: where.
@@ -350,7 +400,7 @@ def undo(
     """
     journal = Journal(store.own_files)
     with StoreLock(store.own_files, f"undo {run_id}"):
-        run = _find(journal, run_id, ("applying", "quarantined", "confirmed", "undoing"))
+        run = _find(journal, run_id, ("applying", "condemned", "quarantined", "confirmed", "undoing"))
         if run.permanent:
             raise RunError(f"the run {run_id} removed permanently: nothing can be brought back", key=run_id)
         run.state = "undoing"
@@ -369,7 +419,7 @@ def undo(
 
 def waits_for(run: Run, now: float, settle: float, older_than: float) -> str:
     """What is to be done about a run next, in words."""
-    applied = run.last("applied")
+    applied = run.application
     match run.state:
         case "applying":
             return "was interrupted: apply its plan again, or undo it"
@@ -380,6 +430,9 @@ def waits_for(run: Run, now: float, settle: float, older_than: float) -> str:
         case "quarantined" if applied:
             left = applied["at"] + settle - now
             return f"can be confirmed in {format_duration(left)}" if left > 0 else "confirm"
+        case "condemned":
+            left = condemned.seconds_left(run, now, older_than, settle)
+            return f"can be purged in {format_duration(left)}" if left > 0 else "purge"
         case "confirmed" if applied:
             left = applied["at"] + older_than - now
             return f"can be purged in {format_duration(left)}" if left > 0 else "purge"

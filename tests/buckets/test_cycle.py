@@ -1,4 +1,4 @@
-"""Plan, apply, confirm, purge and undo on buckets of every kind."""
+"""Plan, apply, confirm, purge and undo on buckets of every kind, where things are set aside by copies."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_is_set_aside_comes_back_with_all_its_links(
     server: BucketServer, bucket: str, store: regsweep.Store, tmp_path: Path
 ) -> None:
     before = server.keys(bucket)
-    applied = apply.apply(store, make_plan(store, tmp_path))
+    applied = apply.apply(store, make_plan(store, tmp_path), set_aside="copy")
     assert not applied.removed.failures
     assert applied.removed.blob_count == 5 * applied.removed.manifest_count > 0
     assert registry_of(server.keys(bucket)).items() < before.items()
@@ -61,7 +61,7 @@ def test_what_is_set_aside_comes_back_with_all_its_links(
 def test_what_nobody_wanted_back_is_purged(
     server: BucketServer, bucket: str, store: regsweep.Store, tmp_path: Path
 ) -> None:
-    applied = apply.apply(store, make_plan(store, tmp_path))
+    applied = apply.apply(store, make_plan(store, tmp_path), set_aside="copy")
     confirmed = quarantine.confirm(store, waiting=quarantine.Waiting(settle=0))
     assert confirmed.restored.blob_count == 0
     aside = registry_of(server.keys(bucket))
@@ -78,8 +78,8 @@ def test_what_nobody_wanted_back_is_purged(
 def test_one_run_at_a_time(store: regsweep.Store, tmp_path: Path) -> None:
     path = make_plan(store, tmp_path)
     with StoreLock(store.own_files, "somebody else"), pytest.raises(LockedError, match="somebody else"):
-        apply.apply(store, path)
-    apply.apply(store, path)
+        apply.apply(store, path, set_aside="copy")
+    apply.apply(store, path, set_aside="copy")
 
 
 def test_a_plan_of_another_bucket_is_refused(server: BucketServer, store: regsweep.Store, tmp_path: Path) -> None:
@@ -87,4 +87,4 @@ def test_a_plan_of_another_bucket_is_refused(server: BucketServer, store: regswe
     server.put_all(other, objects_of(make_store(repositories=1, images=2), ROOT))
     elsewhere = regsweep.open(server.url(other, ROOT), environment=server.environment(), cache=False)
     with pytest.raises(regsweep.GuardRefused, match="another store"):
-        apply.apply(elsewhere, make_plan(store, tmp_path))
+        apply.apply(elsewhere, make_plan(store, tmp_path), set_aside="copy")

@@ -1,4 +1,4 @@
-"""``regsweep apply``: what a plan names and nothing needs goes into quarantine."""
+"""``regsweep apply``: what a plan names and nothing needs is set aside."""
 
 from __future__ import annotations
 
@@ -21,9 +21,21 @@ from regsweep.cli.common import (
     say,
     show,
 )
-from regsweep.cli.plan_summary import applied_lines, failure_lines
+from regsweep.cli.plan_summary import applied_lines, condemned_warnings, failure_lines
 from regsweep.cli.progress import describe_removal, describe_steps
 from regsweep.library import BucketOptions
+from regsweep.set_aside import WANTED, Wanted
+
+
+def set_aside_option(function: click.decorators.FC) -> click.decorators.FC:
+    """How things are set aside."""
+    return click.option(
+        "--set-aside",
+        type=click.Choice(WANTED),
+        default="auto",
+        show_default=True,
+        help="Bucket: write down what is dead (condemn), or copy it into quarantine (copy).",
+    )(function)
 
 
 @click.command()
@@ -33,6 +45,7 @@ from regsweep.library import BucketOptions
     metavar="STORE",
     help="The store, where it is not at the root that the plan names (or its configuration).",
 )
+@set_aside_option
 @click.option("--permanent", is_flag=True, help="Remove at once, with no way back: for a registry that is stopped.")
 @click.option(
     "--max-plan-age",
@@ -50,6 +63,7 @@ def apply(
     plan: str,
     store: str | None,
     bucket: BucketOptions,
+    set_aside: Wanted,
     permanent: bool,
     max_plan_age: float,
     overrides: tuple[str, ...],
@@ -57,9 +71,12 @@ def apply(
 ) -> int:
     """Apply PLAN: mark again, drop from it what became reachable, set the rest aside.
 
-    What is set aside lies below the storage root, in .regsweep/, until it is purged; 'regsweep undo' brings it back. An
+    What is set aside lies below the storage root, in .regsweep/, until it is purged; 'regsweep undo' brings it back. In
+    a bucket it is condemned instead: nothing moves, and 'regsweep purge' removes what it finds dead again. An
     application that was interrupted is taken up by running the same command again.
     """
+    if permanent and set_aside != "auto":
+        raise click.UsageError("--permanent excludes --set-aside: it sets nothing aside")
     head = plans.read_head(plan)
     opened = open_for(store or head.root, bucket, jobs)
     line = progress_line()
@@ -67,6 +84,7 @@ def apply(
         opened,
         plan,
         permanent=permanent,
+        set_aside=set_aside,
         overrides=overrides,
         max_plan_age=max_plan_age,
         progress=line.start(describe_steps(describe_removal(head.totals.items))),
@@ -76,5 +94,6 @@ def apply(
     say(summary.overtaken_lines(applied.removed))
     say(summary.findings(applied.marks))
     say(failure_lines([*applied.failures]))
+    say(condemned_warnings(applied, opened))
     show(applied_lines(applied, store or head.root))
     return exit_code_of(applied.marks, failed=bool(applied.failures), interrupted=applied.removed.interrupted)

@@ -20,6 +20,7 @@ from regsweep.cli.common import (
     show,
     store_argument,
 )
+from regsweep.cli.confirm import settle_option
 from regsweep.cli.plan_summary import failure_lines, purged_lines
 from regsweep.cli.progress import describe_removal, describe_steps
 from regsweep.library import BucketOptions
@@ -61,10 +62,11 @@ def registries(
     type=Duration(),
     default=quarantine.DEFAULT_QUARANTINE_SECONDS,
     show_default="7d",
-    help="What was set aside later stays.",
+    help="What was set aside or condemned later stays.",
 )
+@settle_option
 @registry_options
-@override_option(*safety.PURGE_GUARDS)
+@override_option(*safety.PURGE_GUARDS, *safety.GUARDS)
 @jobs_option
 @bucket_options
 @command
@@ -72,6 +74,7 @@ def purge(
     store: str,
     bucket: BucketOptions,
     older_than: float,
+    settle: float,
     registry_pid: tuple[int, ...],
     registry_started: tuple[float, ...],
     registry_restarted: bool,
@@ -79,16 +82,17 @@ def purge(
     overrides: tuple[str, ...],
     jobs: int | None,
 ) -> int:
-    """Remove for good what confirmed runs have set aside on STORE.
+    """Remove for good what confirmed runs have set aside on STORE, and what runs have condemned there.
 
     Marks first, over the store and every quarantine, and brings back what is live: a push that was acknowledged late is
-    seen only by this mark.
+    seen only by this mark. Of what was condemned only that goes which this mark finds dead, too.
     """
     opened = open_for(store, bucket, jobs)
     line = progress_line()
     purged = quarantine.purge(
         opened,
         older_than=older_than,
+        settle=settle,
         registries=registries(registry_pid, registry_started, registry_restarted, cache),
         overrides=overrides,
         progress=line.start(describe_steps(describe_removal())),

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from regsweep import apply as applying
-from regsweep import exit_codes, quarantine, safety
+from regsweep import condemned, exit_codes, quarantine, safety
 from regsweep.cli import summary
+from regsweep.cli.apply import set_aside_option
 from regsweep.cli.common import (
     Duration,
     bucket_options,
@@ -25,7 +26,14 @@ from regsweep.cli.common import (
     store_argument,
 )
 from regsweep.cli.confirm import settle_option
-from regsweep.cli.plan_summary import applied_lines, confirmed_lines, failure_lines, plan_lines, purged_lines
+from regsweep.cli.plan_summary import (
+    applied_lines,
+    condemned_warnings,
+    confirmed_lines,
+    failure_lines,
+    plan_lines,
+    purged_lines,
+)
 from regsweep.cli.planning import Planning, planning_options
 from regsweep.cli.progress import describe_removal, describe_return, describe_steps
 from regsweep.cli.purge import registries, registry_options
@@ -34,6 +42,7 @@ from regsweep.errors import GuardRefused
 from regsweep.journal import Journal
 from regsweep.library import BucketOptions, Store
 from regsweep.plan import read_head
+from regsweep.set_aside import Wanted, way_for
 
 
 @click.command()
@@ -44,8 +53,9 @@ from regsweep.plan import read_head
     type=Duration(),
     default=quarantine.DEFAULT_QUARANTINE_SECONDS,
     show_default="7d",
-    help="Purge what was set aside longer ago.",
+    help="Purge what was set aside or condemned longer ago.",
 )
+@set_aside_option
 @registry_options
 @click.option("--output", metavar="PLAN", help="Keep the plan in this file.")
 @jobs_option
@@ -61,6 +71,7 @@ def run(
     reporting: Reporting,
     settle: float,
     older_than: float,
+    set_aside: Wanted,
     registry_pid: tuple[int, ...],
     registry_started: tuple[float, ...],
     registry_restarted: bool,
@@ -70,14 +81,16 @@ def run(
 ) -> int:
     """Do the whole cycle on STORE, as a nightly job: finish, confirm and purge earlier runs, plan, apply, confirm.
 
-    Waits between the last two until requests that were in flight have ended (--settle).
+    Waits between the last two until requests that were in flight have ended (--settle). What is only condemned has
+    nothing to wait for and is not confirmed; what an earlier list names already is not condemned anew.
     """
     opened = open_for(store, bucket, jobs)
+    way = way_for(opened, set_aside)
     waiting = quarantine.Waiting(settle)
     codes = [_take_up(opened, store, planning, reporting), _confirm(opened, waiting, reporting)]
     try:
         known = registries(registry_pid, registry_started, registry_restarted, cache)
-        codes.append(_purge(opened, older_than, known, reporting))
+        codes.append(_purge(opened, older_than, settle, known, planning, reporting))
     except GuardRefused as error:
         # What is set aside stays a night longer; the rest of the cycle does not depend on it.
         say(refusal_lines(error))
@@ -91,7 +104,10 @@ def run(
         show(list(plan_lines(made.head, path))[:1])
         if made.head.totals.items == 0:
             return max(*codes, exit_code_of(made.marks))
-        codes.append(_apply(opened, path, made.head.totals.items, store, planning, reporting))
+        if way == "condemn" and condemned.names_nothing_new(opened, path):
+            show(["all of it was condemned before, and waits to be purged"])
+            return max(*codes, exit_code_of(made.marks))
+        codes.append(_apply(opened, path, made.head.totals.items, store, planning, reporting, set_aside))
     if codes[-1] != exit_codes.INTERRUPTED:
         codes.append(_confirm(opened, waiting, reporting))
     return max(codes)
@@ -129,10 +145,24 @@ def _confirm(store: Store, waiting: quarantine.Waiting, reporting: Reporting) ->
     return exit_code_of(confirmed.marks, failed=bool(restored.failures), interrupted=restored.interrupted)
 
 
-def _purge(store: Store, older_than: float, known: quarantine.Registries, reporting: Reporting) -> int:
+def _purge(
+    store: Store,
+    older_than: float,
+    settle: float,
+    known: quarantine.Registries,
+    planning: Planning,
+    reporting: Reporting,
+) -> int:
     line = progress_line()
     told = line.start(describe_steps(describe_removal()))
-    purged = quarantine.purge(store, older_than=older_than, registries=known, progress=told)
+    purged = quarantine.purge(
+        store,
+        older_than=older_than,
+        settle=settle,
+        registries=known,
+        overrides=_overrides(planning),
+        progress=told,
+    )
     line.clear()
     reporting.purged(purged)
     say(failure_lines([*purged.failures]))
@@ -140,15 +170,27 @@ def _purge(store: Store, older_than: float, known: quarantine.Registries, report
     return exit_codes.DONE_WITH_DAMAGE if purged.failures else exit_codes.DONE
 
 
-def _apply(store: Store, path: str, count: int, name: str, planning: Planning, reporting: Reporting) -> int:
+def _overrides(planning: Planning) -> list[str]:
+    return [guard for guard in planning.overrides if guard in safety.GUARDS]
+
+
+def _apply(
+    store: Store,
+    path: str,
+    count: int,
+    name: str,
+    planning: Planning,
+    reporting: Reporting,
+    set_aside: Wanted = "auto",
+) -> int:
     line = progress_line()
-    overrides = [guard for guard in planning.overrides if guard in safety.GUARDS]
     told = line.start(describe_steps(describe_removal(count)))
-    applied = applying.apply(store, path, overrides=overrides, progress=told)
+    applied = applying.apply(store, path, set_aside=set_aside, overrides=_overrides(planning), progress=told)
     line.clear()
     reporting.applied(applied)
     say(summary.overtaken_lines(applied.removed))
     say(summary.findings(applied.marks))
     say(failure_lines([*applied.failures]))
+    say(condemned_warnings(applied, store))
     show(list(applied_lines(applied, name))[:-1])
     return exit_code_of(applied.marks, failed=bool(applied.failures), interrupted=applied.removed.interrupted)

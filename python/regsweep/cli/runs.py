@@ -10,7 +10,7 @@ from regsweep import _core, exit_codes, quarantine
 from regsweep.cli.common import Duration, bucket_options, command, open_for, show, store_argument
 from regsweep.cli.confirm import settle_option
 from regsweep.cli.output import Result, json_option
-from regsweep.journal import HOLDING, Journal, Run
+from regsweep.journal import WAITING, Journal, Run
 from regsweep.library import BucketOptions
 from regsweep.units import format_bytes, format_count
 
@@ -54,16 +54,18 @@ def _document(run: Run, waits_for: str) -> dict[str, object]:
         "id": run.id,
         "state": run.state,
         "permanent": run.permanent,
+        "set_aside": run.set_aside,
         "events": run.events,
         "waits_for": waits_for,
     }
 
 
 def _line(run: Run, waits_for: str) -> str:
-    applied = run.last("applied")
+    applied = run.application
     what = ""
     if applied:
-        verb = "set aside" if run.state in HOLDING else "had set aside"
+        verb = "condemned" if run.set_aside == "condemn" else "set aside"
+        verb = verb if run.state in WAITING else f"had {verb}"
         verb = "removed" if run.permanent else verb
         what = f"  {verb} {format_bytes(applied['bytes'])} ({format_count(applied['blobs'], 'blob')}, "
         what += f"{format_count(applied['manifests'], 'manifest')}, {format_count(applied['tags'], 'tag')})"

@@ -21,7 +21,8 @@ from regsweep.units import format_count
 def undo(store: str, bucket: BucketOptions, run: str, jobs: int | None) -> int:
     """Bring back everything that RUN has set aside on STORE, links included.
 
-    Where something was pushed anew meanwhile, that stays, and what was set aside from there is named.
+    Where something was pushed anew meanwhile, that stays, and what was set aside from there is named. What RUN has only
+    condemned was never moved: its list is forgotten.
     """
     line = progress_line()
     undone = quarantine.undo(open_for(store, bucket, jobs), run, progress=line.start(describe_return))
@@ -29,6 +30,9 @@ def undo(store: str, bucket: BucketOptions, run: str, jobs: int | None) -> int:
     restored = undone.restored
     say(f"{key}: pushed anew meanwhile; the newer one stays" for key in restored.replaced)
     say(failure_lines([*restored.failures]))
+    if undone.run.set_aside == "condemn":
+        show([f"forgot what run {run} had condemned: nothing of it had been moved or removed"])
+        return exit_codes.DONE
     show(
         [
             f"brought back run {run}: {format_count(restored.tag_count, 'tag')}, "

@@ -28,7 +28,8 @@ def render(report: Report) -> str:
         "plan": report.head and _head(report.head),
         "contents": report.contents and _contents(report.contents),
         "findings": report.findings and _findings(report.findings),
-        "quarantine": None if report.held is None else [_held(held) for held in report.held],
+        "quarantine": None if report.held is None else [_held(held) for held in report.quarantined],
+        "condemned": None if report.held is None else [_held(held) for held in report.condemned],
         "work": report.work and _work(report.work),
         "outcome": report.outcome and _outcome(report.outcome),
     }
@@ -96,6 +97,7 @@ def _work(work: Work) -> dict[str, object]:
     del back["bytes"]
     return {
         "set_aside": asdict(work.set_aside),
+        "condemned": asdict(work.condemned),
         "restored": back,
         "purged": {"blobs": work.purged_blob_count, "bytes": work.purged_bytes},
         "failures": _each(work.failures, "key", "error"),

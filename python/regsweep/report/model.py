@@ -137,11 +137,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Held:
-    """A run that may have something in quarantine.
+    """A run that may have something in quarantine, or on a condemned list.
 
     Attributes:
-        since: when it was set aside, in seconds since 1970; ``None`` where that was interrupted.
-        totals: what it set aside then; what came back since is not subtracted.
+        since: when it was set aside or condemned, in seconds since 1970; ``None`` where that was interrupted.
+        totals: what it set aside or condemned then; what came back since is not subtracted.
         waits_for: what is to be done about it next, in words.
     """
 
@@ -150,6 +150,7 @@ class Held:
     since: float | None
     totals: Totals
     waits_for: str
+    is_condemned: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class Report:
         head: the plan's; ``None`` where a run ended before there was one.
         contents: what goes, likewise.
         findings: what marking found; ``None`` where only a plan's file was read.
-        held: runs with something in quarantine; ``None`` where the storage was not looked at.
+        held: runs with something in quarantine or on a list; ``None`` where the storage was not looked at.
         work: what a run did.
         outcome: of the command; ``None`` from the library.
     """
@@ -194,3 +195,13 @@ class Report:
     held: tuple[Held, ...] | None = None
     work: Work | None = None
     outcome: Outcome | None = field(default=None, kw_only=True)
+
+    @property
+    def quarantined(self) -> tuple[Held, ...]:
+        """The runs with something in quarantine."""
+        return tuple(held for held in self.held or () if not held.is_condemned)
+
+    @property
+    def condemned(self) -> tuple[Held, ...]:
+        """The runs with something on a condemned list."""
+        return tuple(held for held in self.held or () if held.is_condemned)

@@ -54,7 +54,10 @@ def _metrics(report: Report, previous: str) -> Iterator[Metric]:
     if report.findings is not None:
         yield from _findings(report.findings)
     if report.held is not None:
-        yield from _quarantine(report.held)
+        yield from _quarantine(report.quarantined)
+        yield "condemned_runs", "Runs with a list of what they have condemned.", _one(len(report.condemned))
+        condemned = sum(run.totals.bytes for run in report.condemned)
+        yield "condemned_bytes", "What is on those lists, as it was counted then.", _one(condemned)
     if report.work is not None:
         yield from _work(report.work)
     if report.outcome is not None:
@@ -117,6 +120,8 @@ def _quarantine(held: Iterable[Held]) -> Iterator[Metric]:
 def _work(work: Work) -> Iterator[Metric]:
     yield "run_set_aside_bytes", "What the run moved into quarantine.", _one(work.set_aside.bytes)
     yield "run_set_aside_items", "What the run moved into quarantine, by kind.", _by_kind(work.set_aside)
+    yield "run_condemned_bytes", "What the run condemned, and left where it was.", _one(work.condemned.bytes)
+    yield "run_condemned_items", "What the run condemned, by kind.", _by_kind(work.condemned)
     yield "run_restored_items", "What the run brought back from quarantine, by kind.", _by_kind(work.restored)
     yield "run_purged_bytes", "What the run removed for good.", _one(work.purged_bytes)
     yield "run_purged_blobs", "Blobs that the run removed for good.", _one(work.purged_blob_count)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from regsweep import plan as plans
 from regsweep import quarantine
 from regsweep.errors import PlanError
-from regsweep.journal import HOLDING, Journal, Run
+from regsweep.journal import WAITING, Journal, Run
 from regsweep.plan import Totals
 from regsweep.report.aggregate import add_up
 from regsweep.report.model import DEFAULT_TOP, Contents, Findings, Held, Report, Subject
@@ -111,16 +111,16 @@ def of_store(
 
 
 def held_by(store: Store, *, clock: Callable[[], float] = time.time) -> tuple[Held, ...]:
-    """The runs that may have something in quarantine, the oldest first.
+    """The runs that may have something in quarantine or on a condemned list, the oldest first.
 
     Raises:
         JournalError: what runs have left cannot be read.
     """
-    return tuple(_held(run, clock()) for run in Journal(store.own_files).runs() if run.state in HOLDING)
+    return tuple(_held(run, clock()) for run in Journal(store.own_files).runs() if run.state in WAITING)
 
 
 def _held(run: Run, now: float) -> Held:
-    applied = run.last("applied")
+    applied = run.application
     counts = applied or {}
     return Held(
         id=run.id,
@@ -130,6 +130,7 @@ def _held(run: Run, now: float) -> Held:
         waits_for=quarantine.waits_for(
             run, now, quarantine.DEFAULT_SETTLE_SECONDS, quarantine.DEFAULT_QUARANTINE_SECONDS
         ),
+        is_condemned=run.set_aside == "condemn",
     )
 
 

@@ -17,7 +17,7 @@ from regsweep.units import format_bytes
 from regsweep.visible import visible
 
 if TYPE_CHECKING:
-    from regsweep.report.model import Contents, Report
+    from regsweep.report.model import Contents, Held, Report
 
 _NARROWEST = 40
 # Longer lines than this are hard to follow.
@@ -41,7 +41,8 @@ def render(report: Report, *, width: int, color: bool, encoding: str) -> str:
     _head(page, report)
     if report.contents is not None:
         _contents(page, report.contents)
-    _held(page, report)
+    _held(page, "In quarantine", report.quarantined)
+    _held(page, "Condemned, and still there", report.condemned)
     _attention(page, report)
     text = "\n".join(page.lines) + "\n"
     # Names can hold what the terminal's encoding has not, and what is no character at all.
@@ -203,11 +204,11 @@ def _largest(page: _Page, contents: Contents) -> None:
         page.add(start + page.fit(place, page.width - len(start)))
 
 
-def _held(page: _Page, report: Report) -> None:
-    if not report.held:
+def _held(page: _Page, heading: str, runs: Sequence[Held]) -> None:
+    if not runs:
         return
-    page.heading("In quarantine")
-    for held in report.held:
+    page.heading(heading)
+    for held in runs:
         when = f" since {wording.held_since(held)}" if held.since is not None else ""
         what = f"{format_bytes(held.totals.bytes)} ({held.totals.text()})"
         page.paragraph(

@@ -143,7 +143,7 @@ def short(digest: str) -> str:
 
 
 def held_since(held: Held) -> str:
-    """When a run was set aside."""
+    """When something was set aside or condemned by a run."""
     return "" if held.since is None else format_time(held.since)
 
 
@@ -151,6 +151,8 @@ def done(work: Work) -> Iterator[tuple[str, str]]:
     """What a run did."""
     if work.set_aside.items:
         yield "set aside", f"{format_bytes(work.set_aside.bytes)} ({work.set_aside.text()})"
+    if work.condemned.items:
+        yield "condemned", f"{format_bytes(work.condemned.bytes)} ({work.condemned.text()})"
     if work.restored.items:
         yield "brought back", work.restored.text()
     if work.purged_blob_count:

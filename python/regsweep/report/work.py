@@ -22,6 +22,7 @@ class Work:
 
     Attributes:
         set_aside: into quarantine.
+        condemned: written down, and neither moved nor removed.
         restored: brought back from quarantines. Sizes are not known of what comes back.
         purged_blob_count: removed for good.
         purged_bytes: their size.
@@ -30,6 +31,7 @@ class Work:
     """
 
     set_aside: Totals = _NOTHING
+    condemned: Totals = field(default=_NOTHING, kw_only=True)
     restored: Totals = _NOTHING
     purged_blob_count: int = 0
     purged_bytes: int = 0
@@ -42,6 +44,8 @@ class Work:
         self.set_aside += Totals(
             removed.tag_count, removed.manifest_count, removed.layer_link_count, removed.blob_count, removed.blob_bytes
         )
+        if applied.condemned is not None:
+            self.condemned += applied.condemned.totals
         self.failures += applied.failures
 
     def add_confirmed(self, confirmed: Confirmed) -> None:

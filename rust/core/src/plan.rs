@@ -16,14 +16,18 @@
 //!
 //! Names can be any bytes on a disk. What is not printable, and the backslash, is written as `\xNN`.
 
+mod narrowed;
 mod planned;
 mod rows;
+mod table;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+pub use narrowed::{Narrowed, Totals, count_beyond, narrow};
 pub use planned::Plan;
-pub use rows::{Rules, Written, keep_only_given_up, write};
+pub use rows::{Rules, keep_only_given_up, write};
+pub use table::Written;
 
 const COLUMNS: [&str; 9] =
     ["kind", "repository", "tag", "digest", "size_bytes", "modified", "age_seconds", "reason", "rule"];

@@ -161,11 +161,8 @@ proptest! {
     fn a_plan_names_just_what_is_eligible_and_gives_up_no_more(pieces in pieces(), decision in decisions()) {
         let (store, ..) = build(&pieces);
         let marks = decided(&store, &decision);
-        let mut text = Vec::new();
-        let written = plan::write(&marks, &plan::Rules::default(), &mut text).unwrap();
-        text.extend(format!("# end: rows={} sha256={}\n", written.row_count, written.sha256).into_bytes());
+        let text = written(&marks);
         let read = plan::Plan::read(&mut text.as_slice()).unwrap();
-        prop_assert_eq!(read.row_count, written.row_count);
 
         let control = Control::default();
         let catalog = scanned(&store);
@@ -186,6 +183,61 @@ proptest! {
             let cut = [&lines[..1], &lines[2..]].concat().join("\n");
             prop_assert!(plan::Plan::read(&mut cut.as_bytes()).is_err());
         }
+    }
+
+    #[test]
+    fn a_narrowed_plan_has_the_rows_of_what_is_dead_still_and_on_no_earlier_list(
+        pieces in pieces(),
+        decision in decisions(),
+        kept in 0..4usize,
+    ) {
+        let (store, ..) = build(&pieces);
+        let planned = decided(&store, &decision);
+        let text = written(&planned);
+        let rows = |text: &[u8]| -> BTreeSet<String> {
+            let text = std::str::from_utf8(text).unwrap();
+            text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+        };
+        let narrowed = |marks: &Marks, earlier: &[&plan::Plan]| {
+            let mut out = Vec::new();
+            let narrowed = plan::narrow(&mut text.as_slice(), marks, earlier, &mut out).unwrap();
+            (ended(out, &narrowed.written), narrowed)
+        };
+
+        // Nothing has changed: all of it.
+        let (same, all) = narrowed(&intersect(&store, &planned), &[]);
+        prop_assert_eq!(&same, &text);
+        prop_assert_eq!(all.totals.blob_count, planned.blobs.len() as u64);
+        prop_assert_eq!(all.totals.blob_bytes, planned.blobs.size_bytes());
+        prop_assert_eq!(all.totals.tag_count, planned.tags.len() as u64);
+
+        // A tag leads to one of the manifests now: just what it reaches is left out, and reading it gives the same marks.
+        let revision = planned.revisions.get(kept).map(|place| {
+            planned.catalog.repositories[place.repository].revisions[place.revision].manifest
+        });
+        if let Some(id) = revision {
+            let digest = planned.catalog.manifests().digest(id);
+            let key = "docker/registry/v2/repositories/pushed/again/_manifests/tags/now/current/link";
+            store.write(key.as_bytes(), digest.to_string().into_bytes(), now());
+        }
+        let fresh = intersect(&store, &planned);
+        let (less, part) = narrowed(&fresh, &[]);
+        prop_assert!(rows(&less).is_subset(&rows(&text)));
+        prop_assert_eq!(part.totals.blob_count, fresh.blobs.len() as u64);
+        prop_assert_eq!(part.totals.manifest_count, fresh.revisions.len() as u64);
+        prop_assert_eq!(part.totals.layer_link_count, fresh.layer_links.len() as u64);
+        let list = plan::Plan::read(&mut less.as_slice()).unwrap();
+
+        // What is on that list is named by it, and by no other than the rest.
+        let whole = !planned.whole.is_empty();
+        let (rest, twice) = narrowed(&intersect(&store, &planned), &[&list]);
+        if !whole {
+            prop_assert_eq!(twice.written.row_count, 0);
+            prop_assert_eq!(twice.earlier, part.totals);
+            prop_assert_eq!(rows(&rest).len(), 1, "the column names");
+        }
+        let beyond = plan::count_beyond(&mut text.as_slice(), &[&list]).unwrap();
+        prop_assert_eq!(beyond, (rows(&text).len() - rows(&less).len()) as u64);
     }
 
     #[test]
@@ -319,12 +371,21 @@ fn is_pointer(key: &Key) -> bool {
         && (text.contains("/revisions/") || text.contains("/_layers/") || text.ends_with("/current/link"))
 }
 
+/// A plan without a head.
+fn written(marks: &Marks) -> Vec<u8> {
+    let mut text = Vec::new();
+    let written = plan::write(marks, &plan::Rules::default(), &mut text).unwrap();
+    ended(text, &written)
+}
+
+fn ended(mut text: Vec<u8>, written: &plan::Written) -> Vec<u8> {
+    text.extend(format!("# end: rows={} sha256={}\n", written.row_count, written.sha256).into_bytes());
+    text
+}
+
 /// What was planned and is eligible now.
 fn intersect(store: &(impl List + Read), planned: &Marks) -> Marks {
-    let mut text = Vec::new();
-    let written = plan::write(planned, &plan::Rules::default(), &mut text).unwrap();
-    text.extend(format!("# end: rows={} sha256={}\n", written.row_count, written.sha256).into_bytes());
-    let read = plan::Plan::read(&mut text.as_slice()).unwrap();
+    let read = plan::Plan::read(&mut written(planned).as_slice()).unwrap();
     let control = Control::default();
     let catalog = scanned(store);
     let times = tag_times(store, &catalog, &control).unwrap();

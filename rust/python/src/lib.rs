@@ -41,7 +41,7 @@ mod _core {
     #[pymodule_export]
     use crate::marks::{BrokenImage, Damage, Marks, Note};
     #[pymodule_export]
-    use crate::plan::Plan;
+    use crate::plan::{Plan, count_rows_beyond, narrow_plan};
     #[pymodule_export]
     use crate::progress::Progress;
     #[pymodule_export]

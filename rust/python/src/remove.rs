@@ -24,6 +24,7 @@ impl RemovalFailure {
 }
 
 #[pyclass(frozen, get_all, module = "regsweep._core")]
+#[derive(Default)]
 pub(crate) struct Removed {
     blob_count: usize,
     blob_bytes: u64,
@@ -37,6 +38,15 @@ pub(crate) struct Removed {
     kept_tags: Vec<String>,
     failures: Vec<RemovalFailure>,
     interrupted: bool,
+}
+
+#[pymethods]
+impl Removed {
+    /// Nothing was removed.
+    #[new]
+    fn nothing() -> Self {
+        Self::default()
+    }
 }
 
 #[pyfunction]

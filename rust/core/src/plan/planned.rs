@@ -1,19 +1,16 @@
 //! Rows in: what a plan names, to be compared with what is eligible now.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, BufRead};
+use std::io::BufRead;
 use std::time::SystemTime;
 
-use sha2::{Digest as _, Sha256};
-
-use super::{BLOB, COLUMNS, LAYER_LINK, MANIFEST, REFERRER_TAG, REPOSITORY, TAG, hex, unescape};
+use super::{BLOB, LAYER_LINK, MANIFEST, REFERRER_TAG, REPOSITORY, TAG, table, unescape};
 use crate::catalog::{Catalog, Target};
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Error, Kind, Result};
-use crate::mark::Marks;
+use crate::error::Result;
 use crate::mark::release::{Origin, Released, ReleasedRepository, subject_of_tag};
+use crate::mark::{EligibleTag, Marks};
 use crate::packed::PackedDigests;
-use crate::store::Key;
 
 /// What a plan names, to be compared with what is eligible now.
 #[derive(Debug, Default)]
@@ -34,70 +31,147 @@ struct PlannedRepository {
     whole: bool,
 }
 
+/// A tag as a plan names it.
 #[derive(Debug)]
-struct PlannedTag {
+pub(super) struct PlannedTag {
     digest: Digest,
     written: SystemTime,
     follows: bool,
+}
+
+/// What one row names. Repositories and tags are given by their names.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A tag of a repository.
+    Tag(Vec<u8>, Vec<u8>, PlannedTag),
+    /// A repository, as a whole.
+    Repository(Vec<u8>),
+    /// A manifest's link in a repository.
+    Manifest(Vec<u8>, Digest),
+    /// A layer link of a repository.
+    LayerLink(Vec<u8>, Digest),
+    /// A blob.
+    Blob(Digest),
+}
+
+impl Item {
+    /// What a row names; nothing where it is not understood.
+    pub(super) fn parse(record: &csv::StringRecord) -> Option<Self> {
+        let repository = unescape(record.get(1)?)?;
+        let digest = || record.get(3).and_then(|digest| Digest::parse(digest.as_bytes()));
+        match record.get(0)? {
+            kind @ (TAG | REFERRER_TAG) => {
+                let written = humantime::parse_rfc3339(record.get(5)?).ok()?;
+                let tag = PlannedTag { digest: digest()?, written, follows: kind == REFERRER_TAG };
+                Some(Self::Tag(repository, unescape(record.get(2)?)?, tag))
+            }
+            REPOSITORY => Some(Self::Repository(repository)),
+            MANIFEST => Some(Self::Manifest(repository, digest()?)),
+            LAYER_LINK => Some(Self::LayerLink(repository, digest()?)),
+            BLOB => Some(Self::Blob(digest()?)),
+            _ => None,
+        }
+    }
+
+    fn repository(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tag(name, ..) | Self::Repository(name) | Self::Manifest(name, _) | Self::LayerLink(name, _) => {
+                Some(name)
+            }
+            Self::Blob(_) => None,
+        }
+    }
 }
 
 impl Plan {
     /// Reads a plan: lines that begin with `#` are its head and end, all others its rows.
     ///
     /// # Errors
-    /// [`Kind::Argument`] where a row is not understood, or the rows are not those that were written;
-    /// [`Kind::Io`] where it cannot be read.
+    /// [`Kind::Argument`](crate::error::Kind) where a row is not understood, or the rows are not those that were written;
+    /// [`Kind::Io`](crate::error::Kind) where it cannot be read.
     pub fn read(source: &mut dyn BufRead) -> Result<Self> {
-        let mut lines = Lines { source, line: Vec::new(), position: 0, hasher: Sha256::new(), end: None, failed: None };
         let mut plan = Self::default();
-        let mut reader = csv::ReaderBuilder::new().from_reader(&mut lines);
-        let found = reader.headers().map_err(|_| broken(ROW))?.iter().eq(COLUMNS);
-        if !found {
-            return Err(broken("its column names are not understood"));
-        }
-        let mut record = csv::StringRecord::new();
-        while reader.read_record(&mut record).map_err(|_| broken(ROW))? {
-            plan.add(&record).ok_or_else(|| broken(ROW))?;
-            plan.row_count += 1;
-        }
-        drop(reader);
-        if let Some(error) = lines.failed {
-            return Err(Error::io("read", &Key::new("the plan"), error));
-        }
-        let end = format!("# end: rows={} sha256={}", plan.row_count, hex(&lines.hasher.finalize()));
-        if lines.end.as_deref() != Some(end.as_bytes()) {
-            return Err(broken(CHANGED));
-        }
+        plan.row_count = table::read(source, |record| {
+            plan.add(Item::parse(record).ok_or_else(table::not_understood)?);
+            Ok(())
+        })?;
         plan.sort();
         Ok(plan)
     }
 
-    fn add(&mut self, record: &csv::StringRecord) -> Option<()> {
-        let name = unescape(record.get(1)?)?;
-        let digest = || record.get(3).and_then(|digest| Digest::parse(digest.as_bytes()));
-        match record.get(0)? {
-            kind @ (TAG | REFERRER_TAG) => {
-                let written = humantime::parse_rfc3339(record.get(5)?).ok()?;
-                let tag = PlannedTag { digest: digest()?, written, follows: kind == REFERRER_TAG };
-                self.repositories.entry(name).or_default().tags.insert(unescape(record.get(2)?)?, tag);
+    /// What is eligible, as a plan would name it.
+    pub(super) fn of(marks: &Marks) -> Self {
+        let catalog = &marks.catalog;
+        let manifests = catalog.manifests();
+        let name = |repository: usize| catalog.repositories[repository].name.clone();
+        let mut plan = Self::default();
+        for &EligibleTag { repository, tag: index } in &marks.tags {
+            let tag = catalog.repositories[repository].tags.iter().flatten().nth(index);
+            let written = marks.options.released.of(repository).and_then(|released| released.written(index));
+            let (Some(tag), Some(written)) = (tag, written) else { continue };
+            let Target::Manifest(id) = tag.target else { continue };
+            let planned = PlannedTag { digest: manifests.digest(id), written, follows: false };
+            plan.add(Item::Tag(name(repository), tag.name.clone(), planned));
+        }
+        for &repository in &marks.whole {
+            plan.add(Item::Repository(name(repository)));
+        }
+        for place in &marks.revisions {
+            let revision = catalog.repositories[place.repository].revisions[place.revision];
+            plan.add(Item::Manifest(name(place.repository), manifests.digest(revision.manifest)));
+        }
+        for (repository, digest) in marks.layer_links.iter() {
+            plan.add(Item::LayerLink(name(repository), digest));
+        }
+        for (digest, _) in marks.blobs.iter() {
+            plan.add(Item::Blob(digest));
+        }
+        plan.sort();
+        plan
+    }
+
+    fn add(&mut self, item: Item) {
+        match item {
+            Item::Tag(repository, name, tag) => {
+                self.repositories.entry(repository).or_default().tags.insert(name, tag);
                 self.tag_count += 1;
             }
-            REPOSITORY => self.repositories.entry(name).or_default().whole = true,
-            MANIFEST => {
-                self.repositories.entry(name).or_default().revisions.insert(digest()?);
+            Item::Repository(name) => self.repositories.entry(name).or_default().whole = true,
+            Item::Manifest(repository, digest) => {
+                self.repositories.entry(repository).or_default().revisions.insert(digest);
             }
-            LAYER_LINK => {
-                let digest = digest()?;
-                let links = &mut self.repositories.entry(name).or_default().layer_links;
+            Item::LayerLink(repository, digest) => {
+                let links = &mut self.repositories.entry(repository).or_default().layer_links;
                 packed(links, digest.algorithm(), &digest);
             }
-            BLOB => {
-                let digest = digest()?;
-                packed(&mut self.blobs, (digest.algorithm(), digest.prefix()), &digest);
-            }
-            _ => return None,
+            Item::Blob(digest) => packed(&mut self.blobs, (digest.algorithm(), digest.prefix()), &digest),
         }
-        Some(())
+    }
+
+    /// Whether it names this: a tag only as it was, with its time.
+    pub(super) fn names(&self, item: &Item) -> bool {
+        let has = |digests: Option<&PackedDigests>, digest| digests.is_some_and(|all| all.position(digest).is_some());
+        let of = |repository| self.repositories.get(repository);
+        match item {
+            Item::Tag(repository, name, tag) => {
+                let planned = of(repository).and_then(|planned| planned.tags.get(name));
+                planned.is_some_and(|planned| planned.digest == tag.digest && planned.written == tag.written)
+            }
+            Item::Repository(repository) => of(repository).is_some_and(|planned| planned.whole),
+            Item::Manifest(repository, digest) => {
+                of(repository).is_some_and(|planned| planned.revisions.contains(digest))
+            }
+            Item::LayerLink(repository, digest) => {
+                has(of(repository).and_then(|planned| planned.layer_links.get(&digest.algorithm())), digest)
+            }
+            Item::Blob(digest) => has(self.blobs.get(&(digest.algorithm(), digest.prefix())), digest),
+        }
+    }
+
+    /// Whether this is part of a repository that it names as a whole, or that repository.
+    pub(super) fn names_whole(&self, item: &Item) -> bool {
+        let of = |repository| self.repositories.get(repository);
+        item.repository().and_then(of).is_some_and(|planned| planned.whole)
     }
 
     fn sort(&mut self) {
@@ -166,51 +240,5 @@ impl PlannedRepository {
             }
         }
         released
-    }
-}
-
-const CHANGED: &str = "it was changed or cut off since it was written: make a new one, with a keep list if something \
-                       is to stay";
-
-fn broken(detail: &'static str) -> Error {
-    Error::new(Kind::Argument, "read", &Key::new("the plan"), detail)
-}
-
-const ROW: &str = "a row of it is not understood";
-
-/// The rows of a plan: all lines but comments, hashed as they pass.
-struct Lines<'a> {
-    source: &'a mut dyn BufRead,
-    line: Vec<u8>,
-    position: usize,
-    hasher: Sha256,
-    /// The last comment.
-    end: Option<Vec<u8>>,
-    failed: Option<io::Error>,
-}
-
-impl io::Read for Lines<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.position == self.line.len() {
-            self.line.clear();
-            self.position = 0;
-            match self.source.read_until(b'\n', &mut self.line) {
-                Ok(0) => return Ok(0),
-                Ok(_) if self.line.starts_with(b"#") => {
-                    self.end = Some(self.line.trim_ascii_end().to_vec());
-                    self.line.clear();
-                }
-                Ok(_) => self.hasher.update(&self.line),
-                Err(error) => {
-                    // The reader of rows would take it for the end.
-                    self.failed = Some(error);
-                    return Ok(0);
-                }
-            }
-        }
-        let count = buffer.len().min(self.line.len() - self.position);
-        buffer[..count].copy_from_slice(&self.line[self.position..self.position + count]);
-        self.position += count;
-        Ok(count)
     }
 }

@@ -1,15 +1,14 @@
 //! Rows out: a row for everything eligible, with the reason why it goes.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::SystemTime;
 
-use sha2::{Digest as _, Sha256};
-
-use super::{BLOB, COLUMNS, LAYER_LINK, MANIFEST, REFERRER_TAG, REPOSITORY, TAG, escape, hex};
+use super::table::{Table, Written};
+use super::{BLOB, LAYER_LINK, MANIFEST, REFERRER_TAG, REPOSITORY, TAG, escape};
 use crate::catalog::Target;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::manifests::{ManifestId, State};
 use crate::mark::release::Origin;
 use crate::mark::{EligibleRevision, Marks};
@@ -26,60 +25,18 @@ pub struct Rules {
     pub untagged: String,
 }
 
-/// What was written: how many rows, and the SHA-256 of their bytes, in hex.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Rows below the column names.
-    pub row_count: u64,
-    /// Of the column names and all rows.
-    pub sha256: String,
-}
-
 /// Writes the column names and a row for everything eligible.
 ///
 /// # Errors
 /// When `out` cannot be written, or references cannot be read back.
 pub fn write(marks: &Marks, rules: &Rules, out: &mut dyn Write) -> Result<Written> {
-    let mut rows = Rows {
-        marks,
-        rules,
-        out: csv::WriterBuilder::new().buffer_capacity(256 * 1024).from_writer(Hashing::new(out)),
-        now: marks.catalog.started,
-        count: 0,
-    };
-    rows.write_record(&COLUMNS)?;
-    rows.count = 0;
+    let mut rows = Rows { marks, rules, table: Table::begin(out)?, now: marks.catalog.started };
     rows.tags()?;
     rows.manifests()?;
     let givers = Givers::find(marks)?;
     rows.layer_links(&givers)?;
     rows.blobs(&givers)?;
-    let row_count = rows.count;
-    let hashing = rows.out.into_inner().map_err(|error| Error::output(io::Error::other(error.to_string())))?;
-    Ok(Written { row_count, sha256: hex(&hashing.hasher.finalize()) })
-}
-
-struct Hashing<Out> {
-    out: Out,
-    hasher: Sha256,
-}
-
-impl<Out> Hashing<Out> {
-    fn new(out: Out) -> Self {
-        Self { out, hasher: Sha256::new() }
-    }
-}
-
-impl<Out: Write> Write for Hashing<Out> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
+    rows.table.end()
 }
 
 /// Takes everything out of what is eligible that was not given up: garbage that happened to be there.
@@ -141,9 +98,8 @@ fn key(digest: &Digest) -> u64 {
 struct Rows<'a, Out: Write> {
     marks: &'a Marks,
     rules: &'a Rules,
-    out: csv::Writer<Hashing<Out>>,
+    table: Table<Out>,
     now: SystemTime,
-    count: u64,
 }
 
 /// One row, in the order of the columns.
@@ -160,17 +116,12 @@ struct Row<'a> {
 }
 
 impl<'a, Out: Write> Rows<'a, Out> {
-    fn write_record(&mut self, fields: &[&str]) -> Result<()> {
-        self.count += 1;
-        self.out.write_record(fields).map_err(|error| Error::output(io::Error::other(error.to_string())))
-    }
-
     fn write(&mut self, row: &Row<'_>) -> Result<()> {
         let text = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
         let age = row.modified.map(|modified| self.now.duration_since(modified).unwrap_or_default().as_secs());
         let modified = row.modified.map_or_else(String::new, |time| humantime::format_rfc3339(time).to_string());
         let digest = row.digest.map_or_else(String::new, |digest| digest.to_string());
-        self.write_record(&[
+        self.table.write([
             row.kind,
             &escape(row.repository),
             &escape(row.tag),
