@@ -118,6 +118,8 @@ def apply(
         if run.set_aside == "condemn":
             condemned = condemn(journal, run, path, head, marks, clock)
             return Applied(run, head.totals, Removed(), marks, None, refusals, condemned)
+        if run.set_aside == "delete-marker":
+            store.core.hide_for(run.id)
         try:
             removed = _core.remove_eligible(marks.core, run_name=run.id, permanently=permanent, progress=progress)
         except _core.CoreError as error:

@@ -116,6 +116,7 @@ class Store:
         self.config = config
         self.location = location
         self.inventory = inventory
+        self._keeps_versions: bool | None = None
 
     @property
     def is_bucket(self) -> bool:
@@ -134,6 +135,20 @@ class Store:
         from regsweep.own_files import BucketFiles, DirectoryFiles
 
         return BucketFiles(self._core) if self.is_bucket else DirectoryFiles(self.root)
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether a bucket keeps what is removed, so that it can be had back as it was. Tried once, in some seconds.
+
+        Raises:
+            StorageError: the bucket cannot be asked.
+        """
+        if self._keeps_versions is None:
+            try:
+                self._keeps_versions = self.is_bucket and self._core.keeps_versions()
+            except _core.CoreError as error:
+                raise StorageError.from_core(error) from error
+        return self._keeps_versions
 
     @property
     def requests(self) -> dict[str, int]:

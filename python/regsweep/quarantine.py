@@ -319,10 +319,17 @@ def _purge_run(
     journal.save(run)
     purged = _core.purge(store.core, run.id, progress=progress)
     if not (purged.interrupted or purged.failures):
+        _forget_hidden(store, run)
         run.state = "purged"
     run.note(clock(), "purged", blobs=purged.blob_count, bytes=purged.blob_bytes, failures=len(purged.failures))
     journal.save(run)
     return purged
+
+
+def _forget_hidden(store: Store, run: Run) -> None:
+    """Nothing of a run is hidden any more but what was pushed again since."""
+    if run.set_aside == "delete-marker":
+        store.core.forget_hidden(run.id)
 
 
 def _set_aside_at(run: Run) -> float:
@@ -411,6 +418,7 @@ def undo(
             raise StorageError.from_core(error) from error
         with unfinished(f"the run {run_id} was undone", "undo it again"):
             if not (restored.failures or restored.interrupted):
+                _forget_hidden(store, run)
                 run.state = "undone"
             run.note(clock(), "undone", **_counts(restored))
             journal.save(run)

@@ -1,4 +1,4 @@
-"""A small store in a bucket, and what a plan of it names as keys: for tests of condemned lists."""
+"""A small store in a bucket, and what a plan of it names as keys: for tests of what becomes of that."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ REPOSITORY = "team-000/app"
 class Condemning:
     """A bucket of images, half of them without a tag."""
 
-    def __init__(self, server: BucketServer, directory: Path) -> None:
+    def __init__(self, server: BucketServer, directory: Path, *, versioning: bool = False) -> None:
         self.server = server
-        self.bucket = server.fresh_bucket()
+        self.bucket = server.fresh_bucket(versioning=versioning)
         self.directory = directory
         server.put_all(self.bucket, objects_of(make_store(repositories=2, images=4), ROOT))
         self.next_second()

@@ -34,7 +34,7 @@ def set_aside_option(function: click.decorators.FC) -> click.decorators.FC:
         type=click.Choice(WANTED),
         default="auto",
         show_default=True,
-        help="Bucket: write down what is dead (condemn), or copy it into quarantine (copy).",
+        help="Bucket: hide what is dead (delete-marker), write it down (condemn), or copy it into quarantine (copy).",
     )(function)
 
 
