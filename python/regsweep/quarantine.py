@@ -13,6 +13,7 @@ comes back as soon as anything leads to it. Runs that set nothing aside and only
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -257,7 +258,8 @@ def purge(
         StorageError: marking failed. Nothing more was removed.
         CacheError: the registry's cache cannot be cleared. Nothing more of condemned lists was removed.
         PlanError: a condemned list is not as it was written. Nothing of it was removed.
-        UnfinishedError: a quarantine could not be listed, or a run's record not be written.
+        UnfinishedError: a quarantine could not be listed, or a run's record not be written; or one of the above, after
+            something was removed.
     """
     journal = Journal(store.own_files)
     with StoreLock(store.own_files, "purge") as lock:
@@ -270,15 +272,17 @@ def purge(
         done: list[tuple[Run, Purged | PurgedList]] = []
         marks: Marks | None = None
         for run in lists:
-            purged, marks = condemned.purge_list(
-                store, journal, run, lock=lock, overrides=overrides, clock=clock, progress=progress
-            )
+            with _after(done):
+                purged, marks = condemned.purge_list(
+                    store, journal, run, lock=lock, overrides=overrides, clock=clock, progress=progress
+                )
             done.append((run, purged))
             if purged.interrupted:
                 return PurgedRuns(done, early, marks=marks)
         if not due:
             return PurgedRuns(done, early, marks=marks)
-        marks, restored = _restore(store, journal, progress)
+        with _after(done):
+            marks, restored = _restore(store, journal, progress)
         if restored.failures or restored.interrupted:
             # What could not come back may be all that is left of something live.
             return PurgedRuns(done, early, restored, marks)
@@ -289,6 +293,11 @@ def purge(
                 if done[-1][1].interrupted:
                     break
         return PurgedRuns(done, early, restored, marks)
+
+
+def _after(done: Sequence[object]) -> contextlib.AbstractContextManager[None]:
+    """An error is another one where lists were purged before."""
+    return unfinished("what earlier runs had condemned was purged", "purge again") if done else contextlib.nullcontext()
 
 
 def _due(

@@ -17,7 +17,7 @@ from support.servers import Redis
 import regsweep
 from regsweep import _core, apply, condemned, quarantine
 from regsweep.apply import Applied
-from regsweep.errors import CacheError, GuardRefused, JournalError, LockedError, PlanError, RunError
+from regsweep.errors import CacheError, GuardRefused, JournalError, LockedError, PlanError, RunError, UnfinishedError
 from regsweep.journal import Journal, Run
 from regsweep.lock import StoreLock
 from regsweep.quarantine import PurgedRuns, Registries
@@ -254,6 +254,16 @@ def test_lists_that_are_due_together_are_purged_one_after_the_other(place: Conde
     assert not garbage[0] & garbage[1]
     assert len(purge(place).purged) == 2
     assert set(place.registry()) == before.keys() - garbage[0] - garbage[1]
+
+
+def test_an_error_after_a_list_was_purged_does_not_sound_as_if_nothing_had(place: Condemning) -> None:
+    lists = sorted((condemn(place), condemn(place, "v0")), key=lambda applied: applied.run.id)
+    place.server.delete(place.bucket, f"{ROOT}/.regsweep/{lists[1].run.id}/condemned")
+    with pytest.raises(
+        UnfinishedError, match=r"what earlier runs had condemned was purged, but: .* is not there any more"
+    ):
+        purge(place)
+    assert [state(place, applied.run.id) for applied in lists] == ["purged", "condemned"]
 
 
 def test_a_confirmation_passes_over_condemned_runs(place: Condemning) -> None:

@@ -28,7 +28,7 @@ impl<Out: Write> Table<Out> {
     pub(super) fn begin(out: Out) -> Result<Self> {
         let out = csv::WriterBuilder::new().buffer_capacity(256 * 1024).from_writer(Hashing::new(out));
         let mut table = Self { out, row_count: 0 };
-        table.write(&COLUMNS)?;
+        table.write(COLUMNS)?;
         table.row_count = 0;
         Ok(table)
     }
