@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.buckets import BucketServer, FakeGcs, Provider, Versitygw
 from support.buckets.requests import Request
-from support.counting_proxy import CountingProxy
+from support.counting_proxy import Counted, CountingProxy
 from support.request_framing import RequestReader
 from support.request_kinds import Kind, kind_of
 
@@ -159,9 +159,11 @@ class Noticing(CountingProxy):
         super().__init__(server, latency_seconds=latency_seconds)
         self.noticed = threading.Event()
 
-    def count(self, head: bytes) -> None:
-        super().count(head)
-        self.noticed.set()
+    def count(self, head: bytes) -> Counted:
+        try:
+            return super().count(head)
+        finally:
+            self.noticed.set()
 
 
 def test_a_request_that_is_held_back_holds_up_no_other_connection(fake_gcs: FakeGcs) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from support.buckets import BucketServer
+from support.cycle import next_second
 from support.shaped_store import make_store, objects_of
 
 import regsweep
@@ -22,10 +22,7 @@ ROOT = "some/root"
 def bucket(server: BucketServer) -> str:
     name = server.fresh_bucket()
     server.put_all(name, objects_of(make_store(repositories=2, images=4), ROOT))
-    filled = int(time.time())
-    # No server lets its clients choose an object's time, and plans count in whole seconds.
-    while int(time.time()) <= filled:
-        time.sleep(0.05)
+    next_second()
     return name
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support import scenario
 from support.clients import Clients
 from support.reference import REGSWEEP, Run, run_program
 from support.registry import Contents
+from support.scenario import Scenario
 from support.servers import Server
 from support.store_builder import duplicate
-
-from real import scenario
-from real.scenario import Scenario
 
 
 @dataclass(frozen=True)

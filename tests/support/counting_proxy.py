@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -82,13 +83,20 @@ class CountingProxy:
         self.counts = Counter()
         self.requests = []
 
-    def count(self, head: bytes) -> None:
+    def count(self, head: bytes) -> Counted:
         """Counts a request by its head."""
         method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-        kind = kind_of(self.server.provider, method, target, head)
-        self.counts[kind] += 1
+        counted = Counted(kind_of(self.server.provider, method, target, head), method, target)
+        self.counts[counted.kind] += 1
         if self.record:
-            self.requests.append(Counted(kind, method, target))
+            self.requests.append(counted)
+        return counted
+
+    def holds_back(self, request: Counted, release: Callable[[], object]) -> bool:
+        """Whether a request is held back; if so, it passes when ``release`` is called, in the proxy's own thread."""
+        if self.latency_seconds:
+            asyncio.get_running_loop().call_later(self.latency_seconds, release)
+        return bool(self.latency_seconds)
 
     def __enter__(self) -> Self:
         self._started.clear()
@@ -195,9 +203,8 @@ class _Client(_Side):
     def data_received(self, data: bytes) -> None:
         for part, is_head in self._reader.split(data):
             if is_head:
-                self._proxy.count(part)
-                if self._proxy.latency_seconds and not self._held:
-                    self._loop.call_later(self._proxy.latency_seconds, self._release)
+                request = self._proxy.count(part)
+                if not self._held and self._proxy.holds_back(request, self._release):
                     self._held.append(part)
                     continue
             if self._held:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import regsweep
 from regsweep import apply, plan, quarantine
@@ -17,6 +18,9 @@ from support import documents
 from support.documents import Descriptor
 from support.registry import Registry
 from support.store_builder import TOP
+
+SetAside: TypeAlias = Literal["copy", "delete-marker"]
+"""How something is set aside in a bucket: copied, or hidden by a delete marker where versions are kept."""
 
 MONTH_SECONDS = 30 * 86400.0
 AT_ONCE = Waiting(settle=0)
@@ -68,36 +72,61 @@ def age(root: Path) -> None:
             os.utime(path, (then, then))
 
 
-def make_plan(root: Path, file: Path, *, tags: Sequence[str] = ()) -> Path:
+def next_second() -> None:
+    """What was pushed so far is older than what comes: where nobody can set times, plans count in whole seconds."""
+    now = int(time.time())
+    while int(time.time()) <= now:
+        time.sleep(0.02)
+
+
+def opened(store: Path | regsweep.Store) -> regsweep.Store:
+    """A store that may be named by its root, or by a registry's configuration."""
+    return store if isinstance(store, regsweep.Store) else regsweep.open(store)
+
+
+def make_plan(
+    store: Path | regsweep.Store,
+    file: Path,
+    *,
+    tags: Sequence[str] = (),
+    min_age: float = plan.DEFAULT_MIN_AGE_SECONDS,
+) -> Path:
     """Plans: manifests without a tag go, and these tags."""
     policy = file.with_suffix(".yml")
-    rule = f"delete: {{tags: [{', '.join(tags)}]}}" if tags else "keep: [{tags: ['*']}]"
-    untagged = "untagged: {older_than: 1h}"
-    policy.write_text(f"version: 1\npolicies:\n  - repositories: ['**']\n    {rule}\n    {untagged}\n")
-    made = plan.make(
-        regsweep.open(root), decide=by_policy(load(str(policy)), None), mode="policy", overrides=["all-tags"]
-    )
+    rule = f"delete: {{tags: [{', '.join(map(repr, tags))}]}}" if tags else "keep: [{tags: ['*']}]"
+    untagged = f"untagged: {{older_than: {min(min_age, 3600.0):.0f}s}}"
+    policies = f"policies:\n  - repositories: ['**']\n    {rule}\n    {untagged}\n"
+    policy.write_text(f"version: 1\nmin_age: {min_age:.0f}s\n{policies}")
+    decide = by_policy(load(str(policy)), None)
+    made = plan.make(opened(store), decide=decide, mode="policy", min_age=min_age, overrides=["all-tags"])
     made.write(file)
     return file
 
 
-def apply_plan(root: Path, file: Path) -> Applied:
-    """Applies, and says that it was a minute ago: a registry that is started now is one that was started since."""
-    applied = apply.apply(regsweep.open(root), file, clock=lambda: time.time() - 60)
+def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: SetAside = "copy") -> Applied:
+    """Applies, and says that it was a minute ago: a registry that is started now is one that was started since.
+
+    Args:
+        set_aside: how, in a bucket; on a filesystem it is always by a move.
+    """
+    store = opened(store)
+    if set_aside == "delete-marker":
+        store.core.hide_for(plan.read_head(file).id)
+    applied = apply.apply(store, file, clock=lambda: time.time() - 60)
     assert not applied.failures
     return applied
 
 
-def confirm(store: Path, waiting: Waiting = AT_ONCE) -> Confirmed:
+def confirm(store: Path | regsweep.Store, waiting: Waiting = AT_ONCE) -> Confirmed:
     """Confirms: of a storage root, or of what a registry's configuration names."""
-    confirmed = quarantine.confirm(regsweep.open(store), waiting=waiting)
+    confirmed = quarantine.confirm(opened(store), waiting=waiting)
     assert not confirmed.restored.failures
     return confirmed
 
 
-def purge(store: Path, registries: Registries) -> PurgedRuns:
+def purge(store: Path | regsweep.Store, registries: Registries) -> PurgedRuns:
     """Purges, and sees that the quarantine is gone."""
-    purged = quarantine.purge(regsweep.open(store), older_than=0, registries=registries)
+    purged = quarantine.purge(opened(store), older_than=0, registries=registries)
     assert purged.purged
     assert not purged.failures
     return purged

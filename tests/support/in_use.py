@@ -59,6 +59,12 @@ class InUse:
         (directory / "policy.yml").write_text(POLICY)
         return InUse(directory, server, cache, flights, load)
 
+    def open(self) -> regsweep.Store:
+        """The storage, by the registry's own configuration, as each command opens it anew."""
+        if isinstance(self.server.storage, Path):
+            return regsweep.open(self.server.config)
+        return regsweep.open(self.server.config, cache=self.directory / "manifests")
+
     @property
     def plan_file(self) -> Path:
         return self.directory / "plan.csv"
@@ -66,7 +72,7 @@ class InUse:
     def set_aside(self, *, permanent: bool = False) -> None:
         """Plans and applies."""
         policy = load_policy(str(self.directory / "policy.yml"))
-        store = regsweep.open(self.server.config)
+        store = self.open()
 
         def make() -> plan.Plan:
             return plan.make(
@@ -92,7 +98,7 @@ class InUse:
 
         wait(0)  # from the end of the apply on
         waiting = Waiting(600.0, clock=lambda: now[0], sleep=wait)
-        confirmed = self.unless_changed(lambda: quarantine.confirm(regsweep.open(self.server.config), waiting=waiting))
+        confirmed = self.unless_changed(lambda: quarantine.confirm(self.open(), waiting=waiting))
         self.count("confirmed", confirmed.restored)
 
     def purge(self) -> None:
@@ -101,9 +107,7 @@ class InUse:
             self.restart()
             self.load.work(4)
         purged = self.unless_changed(
-            lambda: quarantine.purge(
-                regsweep.open(self.server.config), older_than=-1e10, registries=Registries(restarted=True)
-            )
+            lambda: quarantine.purge(self.open(), older_than=-1e10, registries=Registries(restarted=True))
         )
         assert purged.purged
         assert not purged.failures
@@ -125,7 +129,7 @@ class InUse:
         """What was acknowledged and is not there: a registry says so that was just started and caches nothing."""
         directory = self.directory / "fresh"
         directory.mkdir(exist_ok=True)
-        with self.load.paused(), Server(self.server.major, self.server.root, directory) as fresh:
+        with self.load.paused(), Server(self.server.major, self.server.storage, directory) as fresh:
             self.counts["came back after a deletion"] += len(self.load.ledger.came_back(fresh.registry))
             return self.load.ledger.lost(fresh.registry)
 

@@ -161,6 +161,10 @@ class Registry:
         """Deletes a manifest, and with it the tags that point to it."""
         self.request("DELETE", f"/v2/{repository}/manifests/{digest}", expect=202)
 
+    def delete_tag(self, repository: str, tag: str) -> None:
+        """Deletes a tag and leaves what it points to; 2.8 refuses."""
+        self.request("DELETE", f"/v2/{repository}/manifests/{tag}", expect=202)
+
     def pull(self, repository: str, reference: str) -> Contents:
         """A manifest and all that it needs, down through indexes."""
         contents: Contents = {}

@@ -109,7 +109,12 @@ def _configuration(major: int, section: Section, *, read_only: bool, cache: Cach
 
 
 class Server:
-    """A registry of a major version on a storage; one run of it for each ``with``."""
+    """A registry of a major version on a storage; one run of it for each ``with``.
+
+    Attributes:
+        config: its configuration, which is all that a collector is given; and
+        environment: what both need beside that.
+    """
 
     def __init__(
         self, major: int, storage: Path | Section, directory: Path, *, read_only: bool = False, cache: Cache = None
@@ -122,7 +127,7 @@ class Server:
         self.config.write_text(_configuration(major, section, read_only=read_only, cache=cache))
         self.log = directory / "registry.log"
         # Without this, 3.x logs for ever that it has nowhere to send its traces.
-        self._environment = {**section.environment, "OTEL_TRACES_EXPORTER": "none"}
+        self.environment = {**section.environment, "OTEL_TRACES_EXPORTER": "none"}
         self._process: subprocess.Popen[bytes] | None = None
         self._registry: Registry | None = None
 
@@ -145,7 +150,7 @@ class Server:
         return self._process.pid
 
     def __enter__(self) -> Server:
-        self._process = processes.start([self.program, "serve", str(self.config)], self.log, self._environment)
+        self._process = processes.start([self.program, "serve", str(self.config)], self.log, self.environment)
         try:
             self._registry = Registry(f"127.0.0.1:{processes.wait_for_port(self._process, self.log)}")
             assert self._registry.is_ready()

@@ -153,6 +153,12 @@ class BucketServer(ABC):
             for _ in pool.map(lambda path: self.put(bucket, _key(prefix, directory, path), path.read_bytes()), files):
                 pass
 
+    def duplicate(self, bucket: str) -> str:
+        """A fresh bucket with the same objects, all of them new."""
+        name = self.fresh_bucket()
+        self.put_all(name, {key: self.content(bucket, key) for key in self.keys(bucket)})
+        return name
+
     def __enter__(self) -> Self:
         self._process = processes.start(self.command(), self.log, self.server_environment())
         try:

@@ -9,6 +9,7 @@
     signed/app     an image with two artifacts that have it as `subject`, one of them listed under a fallback tag;
                    a deleted image whose artifact is still there
     alias/app      an image with a layer that was pushed by its sha512 digest (and is stored under its sha256)
+    passing/app    an image whose only tag was deleted, where the registry can do that (2.8 cannot)
 
 Which digests have to live is worked out from what was pulled at the time of the push and from the lists here, not by
 reading manifests the way a collector does.
@@ -16,16 +17,19 @@ reading manifests the way a collector does.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from support import documents
 from support.clients import Clients
 from support.documents import Descriptor, digest_of
-from support.registry import Contents, Registry
+from support.registry import Contents, Refused, Registry
+from support.store_builder import TOP
 
-# Found by nothing but their own links: roots as long as untagged manifests are kept.
-UNTAGGED = ("overwritten", "artifact of deleted")
+# Found by nothing but their own links, where there are any: roots as long as untagged manifests are kept.
+UNTAGGED = ("overwritten", "artifact of deleted", "tag deleted")
 # What `-m` keeps because it refers to something that has a tag.
 REFERRERS = ("artifact without tag",)
 
@@ -70,7 +74,7 @@ class Scenario:
 
     def collected(self, *, delete_untagged: bool) -> dict[str, Image]:
         """What a collection ends for good."""
-        return self.deleted | {name: self.kept[name] for name in UNTAGGED if delete_untagged}
+        return self.deleted | {name: one for name, one in self.kept.items() if delete_untagged and name in UNTAGGED}
 
     def lost_by_reference(self, major: int, *, delete_untagged: bool) -> set[str]:
         """The living blobs that the registry's own collector takes for garbage: ``docs/compatibility.md`` says why."""
@@ -96,8 +100,19 @@ class Scenario:
 
 def stored_blobs(root: Path) -> set[str]:
     """The digests of all blobs on the disk."""
-    blobs = root / "docker" / "registry" / "v2" / "blobs"
-    return {f"{path.parts[-4]}:{path.parts[-2]}" for path in blobs.glob("*/*/*/data")}
+    return blobs_among(str(path) for path in (root / TOP / "blobs").glob("*/*/*/data"))
+
+
+def blobs_among(keys: Iterable[str]) -> set[str]:
+    """The digests of those that are blobs in place: paths, or keys in a bucket."""
+    found = (re.search(rf"{TOP}/blobs/(\w+)/\w\w/(\w+)/data$", key) for key in keys if ".regsweep/" not in key)
+    return {f"{match[1]}:{match[2]}" for match in found if match}
+
+
+def layer_links_among(keys: Iterable[str]) -> set[str]:
+    """The digests that any repository has a layer link of: paths, or keys in a bucket."""
+    found = (re.search(rf"{TOP}/repositories/.+/_layers/(\w+)/(\w+)/link$", key) for key in keys)
+    return {f"{match[1]}:{match[2]}" for match in found if match}
 
 
 def play(registry: Registry, clients: Clients) -> Scenario:
@@ -109,6 +124,7 @@ def play(registry: Registry, clients: Clients) -> Scenario:
     stage.shared_between_repositories()
     stage.artifacts()
     stage.layer_by_sha512()
+    stage.tag_that_passes()
     scenario.pulled = registry.pull_everything()
     return scenario
 
@@ -203,3 +219,13 @@ class _Stage:
         )
         self.registry.put_manifest("alias/app", "1", documents.encode(manifest), documents.OCI_MANIFEST)
         self.scenario.kept["sha512"] = self.image("alias/app", "1")
+
+    def tag_that_passes(self) -> None:
+        self.clients.make_image("passing", base="base", layers=1)
+        passing = self.push("passing", "passing/app:1")
+        try:
+            self.registry.delete_tag("passing/app", "1")
+        except Refused:
+            self.delete("passing", passing)
+        else:
+            self.scenario.kept["tag deleted"] = passing
