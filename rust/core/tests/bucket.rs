@@ -21,7 +21,9 @@ use regsweep_core::remove::{self, Destination};
 use regsweep_core::scan::{scan, scan_quarantines};
 use regsweep_core::store::bucket::{Bucket, Condition, Options};
 use regsweep_core::store::cached::{Cached, Directory};
-use regsweep_core::store::{Content, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renamed, Renames};
+use regsweep_core::store::{
+    Content, Group, Holder, Key, List, Page, Place, Read, Removal, Remove, Renamed, Renames, Stat,
+};
 use regsweep_fakebucket::faults::{Action, PerKeyError, TruncatedPage};
 use regsweep_fakebucket::object::Object;
 use regsweep_fakebucket::throttle::Limits;
@@ -170,6 +172,27 @@ fn what_was_not_surveyed_is_listed_when_it_is_asked_for() {
     };
     bucket.list(&[Key::new("docker/nothing"), Key::root()], &Control::default(), &visit).unwrap();
     assert_eq!(absent.into_inner().unwrap(), 1);
+}
+
+#[test]
+fn both_looks_at_an_object_tell_the_same_time() {
+    let fixture = Fixture::new().speaking(Dialect::Gcs);
+    // Google tells microseconds.
+    fixture.put_now("docker/registry/v2/one", b"x");
+    let (bucket, control) = (fixture.open(), Control::default());
+    let group = Group::split(&Key::new("docker/registry/v2"), "", ["one"]);
+    let look = || {
+        let seen = Mutex::new(None);
+        let visit = |_, _, stat: Option<Stat>| {
+            *seen.lock().unwrap() = stat;
+            Ok(())
+        };
+        bucket.stat(&group, &control, &visit).unwrap();
+        seen.into_inner().unwrap().unwrap()
+    };
+    let now = look();
+    bucket.survey(&[Key::new("docker/registry")], &control).unwrap();
+    assert_eq!(look().modified, now.modified);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One page of a listing, as the three dialects hand it out.
 
+use super::record;
 use crate::store::{Names, Stat};
 
 /// Where a listing begins, or goes on.
@@ -52,7 +53,8 @@ impl Page {
 
     pub(super) fn push(&mut self, key: &[u8], stat: Stat) {
         self.keys.push(key);
-        self.stats.push(stat);
+        // As exactly as it is kept, so that two looks at one object are alike.
+        self.stats.push(Stat { modified: record::in_milliseconds(stat.modified), ..stat });
     }
 
     /// The last key or prefix.

@@ -90,6 +90,11 @@ fn milliseconds(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX >> 1)
 }
 
+/// The time as [`read`] will give it.
+pub(super) fn in_milliseconds(time: SystemTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds(time))
+}
+
 /// Appends a record for `key`, which follows `previous` (empty at the beginning of a block).
 pub(super) fn push(previous: &[u8], key: &[u8], stat: &Stat, to: &mut Vec<u8>) {
     let shared = shared(previous, key);
