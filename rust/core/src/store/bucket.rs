@@ -23,6 +23,7 @@ mod multipart;
 mod objects;
 mod options;
 mod page;
+mod parts;
 mod record;
 mod removal;
 mod s3;
@@ -43,8 +44,9 @@ pub use dialect::Condition;
 pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
 
 use super::{
-    Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Nature, Page, Read, ReadVisitor, Removal,
-    Remove, RemoveVisitor, RenameVisitor, Renames, SetsAside, Stat, StatVisitor, TimeVisitor,
+    AbortVisitor, Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, MultipartUpload, Nature, Page,
+    Read, ReadVisitor, Removal, Remove, RemoveVisitor, RenameVisitor, Renames, SetsAside, Stat, StatVisitor,
+    TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::layout::{distribution as layout, quarantine};
@@ -418,6 +420,11 @@ impl List for Bucket {
         })
     }
 
+    fn multipart_uploads(&self, places: &[Key], control: &Control) -> Result<Vec<MultipartUpload>> {
+        self.settle(control)?;
+        self.find_multipart(places, control)
+    }
+
     /// A bucket's directory has the time of what was written last of all that is in it.
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
         self.settle(control)?;
@@ -524,5 +531,10 @@ impl Remove for Bucket {
     /// There are no empty directories in a bucket.
     fn remove_empty(&self, _groups: &[Group], control: &Control) -> Result<Vec<Error>> {
         control.check().map(|()| Vec::new())
+    }
+
+    fn abort(&self, uploads: &[MultipartUpload], control: &Control, visit: &AbortVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
+        self.abort_all(uploads, control, visit)
     }
 }

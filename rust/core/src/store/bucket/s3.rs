@@ -1,5 +1,6 @@
 //! Amazon S3 and what speaks its language: `ListObjectsV2`, `GetObject`, `DeleteObjects`, signed by AWS's version 4.
 
+mod multipart;
 mod versions;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use super::dialect::{
     range_header, request,
 };
 use super::page::{Page, Query, Start, md5_of_etag};
+use super::parts::Multipart;
 use super::versions::Versions;
 use super::xml::{self, Element};
 use crate::rfc3339;
@@ -199,6 +201,10 @@ impl Dialect for S3 {
         Some(self)
     }
 
+    fn multipart(&self) -> Option<&dyn Multipart> {
+        Some(self)
+    }
+
     fn explain(&self, body: &[u8]) -> (String, String) {
         xml::error(body)
     }
@@ -244,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    fn s3() -> S3 {
+    pub(super) fn s3() -> S3 {
         let credential = AwsCredential { key_id: "k".into(), secret_key: "s".into(), token: Some("t".into()) };
         S3::new(
             "http://127.0.0.1:1/b".into(),
