@@ -114,7 +114,8 @@ class Store:
 
         Args:
             options: ``provider``, ``bucket`` and ``root``; then, of each only what is set, ``endpoint``,
-                ``verify_tls``, ``user_agent``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
+                ``verify_tls``, ``user_agent``, ``copied_whole_bytes`` (what is larger is copied in parts, on S3),
+                ``copied_part_bytes``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
                 ``session_token``, ``path_style``; for Google ``service_account_key`` (JSON) or
                 ``service_account_path``; for Azure ``account``, ``credentials``, ``access_key``,
                 ``sas_token``, ``client_id``, ``tenant_id``, ``client_secret``, ``leading_slash``.

@@ -15,6 +15,7 @@
 mod azure;
 mod client;
 mod clock;
+mod copies;
 mod dialect;
 mod gcs;
 mod hidden;
@@ -40,6 +41,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 pub use client::{Patience, Requests};
+pub use copies::Copying;
 pub use dialect::Condition;
 pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
 
@@ -70,6 +72,7 @@ pub struct Bucket {
     /// What it may be.
     spellings: [Vec<u8>; 2],
     jobs: usize,
+    copying: Copying,
     looked: RwLock<Option<Arc<Looked>>>,
     /// The last look, although something was changed since: what is hidden is hidden as it was seen.
     seen: RwLock<Option<Arc<Looked>>>,
@@ -137,6 +140,7 @@ impl Bucket {
             root,
             spellings,
             jobs,
+            copying: options.copying,
             looked: RwLock::default(),
             seen: RwLock::default(),
             aside: Mutex::default(),

@@ -180,6 +180,11 @@ impl Client {
         }
     }
 
+    /// Sends a request once, whether the run is to end or not, and whatever comes of it: for what tidies up.
+    pub(super) fn send_once<'a>(&'a self, purpose: Purpose, make: impl Fn() -> Signed<'a>) {
+        let _ = self.try_once(purpose, &Control::default(), &make, &mut |_| Reading::Done(()), 1);
+    }
+
     fn try_once<'a, T>(
         &'a self,
         purpose: Purpose,

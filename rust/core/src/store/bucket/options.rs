@@ -12,6 +12,7 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 
 use super::azure::Azure;
 use super::client::Patience;
+use super::copies::Copying;
 use super::dialect::Dialect;
 use super::gcs::Gcs;
 use super::s3::S3;
@@ -128,6 +129,8 @@ pub struct Options {
     pub max_requests_per_second: Option<f64>,
     /// How long what fails is tried again.
     pub patience: Patience,
+    /// How large objects are copied.
+    pub copying: Copying,
 }
 
 /// Requests under way at once where nobody says how many: a LIST or GET takes some 30 ms, and S3 takes 5,500 reads a
@@ -151,6 +154,7 @@ impl Options {
             jobs: DEFAULT_JOBS,
             max_requests_per_second: None,
             patience: Patience::default(),
+            copying: Copying::default(),
         }
     }
 

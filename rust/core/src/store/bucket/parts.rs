@@ -1,9 +1,10 @@
-//! Multipart uploads that nobody has finished: finding them, and aborting them. Only S3 keeps such.
+//! Multipart uploads: how they are spoken of, finding those that nobody has finished, and aborting them. Only S3 has such.
 //!
 //! A listing of them tells what is to become of each and when it was begun; of its parts it tells nothing, so that each is
 //! asked for those. One that is finished or aborted in between is none.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
@@ -15,6 +16,9 @@ use crate::key::Key;
 use crate::parallel::for_each;
 use crate::progress::Control;
 use crate::store::{AbortVisitor, MultipartUpload, Removal};
+
+/// The most parts of an upload.
+pub(super) const MOST_PARTS: u32 = 10_000;
 
 /// An upload as a listing names it. Its key is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +77,32 @@ pub(super) trait Multipart: Sync {
 
     /// Reads the page that was asked for.
     fn read_parts(&self, body: &[u8], page: &mut PartPage) -> Result<(), Malformed>;
+
+    /// Asks for an upload to begin.
+    fn create_upload<'a>(&'a self, key: &'a [u8]) -> Signed<'a>;
+
+    /// Reads the id of the one that has begun.
+    fn read_created(&self, body: &[u8]) -> Result<String, Malformed>;
+
+    /// Asks for a part to be copied from an object. Parts are numbered from 1 to [`MOST_PARTS`].
+    fn copy_part<'a>(
+        &'a self,
+        from: &'a [u8],
+        to: &'a [u8],
+        id: &'a str,
+        number: u32,
+        range: &Range<u64>,
+    ) -> Signed<'a>;
+
+    /// Reads the tag of the part that was copied.
+    fn read_copied_part(&self, body: &[u8]) -> Result<String, Malformed>;
+
+    /// Asks for an object to be made of parts, whose tags are in the order of their numbers, all of them. Where the service
+    /// can, not over an object that is there.
+    fn complete_upload<'a>(&'a self, key: &'a [u8], id: &'a str, etags: &[String]) -> Signed<'a>;
+
+    /// Whether an answer of success says that it was made.
+    fn is_completed(&self, body: &[u8]) -> bool;
 
     /// Asks for the end of an upload and all of its parts.
     fn abort_upload<'a>(&'a self, key: &'a [u8], id: &'a str) -> Signed<'a>;
@@ -220,7 +250,7 @@ impl Bucket {
     }
 
     /// Whether an answer says that there is no such upload (any more).
-    fn is_upload_gone(&self, answer: &Answer) -> bool {
+    pub(super) fn is_upload_gone(&self, answer: &Answer) -> bool {
         answer.status.as_u16() == 404 && self.client().dialect().explain(&answer.body).0 == "NoSuchUpload"
     }
 }

@@ -40,6 +40,12 @@ impl S3 {
         Self { base, bucket, region, credentials }
     }
 
+    /// The header that names what is copied.
+    fn copy_source(&self, from: &[u8]) -> HeaderValue {
+        let source = format!("/{}/{}", self.bucket, encode_path(from));
+        source.parse().expect("encoded text is a header's value")
+    }
+
     fn sign(&self, mut request: HttpRequest) -> Signed<'_> {
         Box::pin(async move {
             let credential = self.credentials.get_credential().await?;
@@ -122,9 +128,8 @@ impl Dialect for S3 {
 
     fn copy<'a>(&'a self, from: &'a [u8], to: &'a [u8]) -> Signed<'a> {
         let mut request = request(Method::PUT, &format!("{}/{}", self.base, encode_path(to)), Vec::new());
-        let source = format!("/{}/{}", self.bucket, encode_path(from));
         let headers = request.headers_mut();
-        headers.insert("x-amz-copy-source", source.parse().expect("encoded text is a header's value"));
+        headers.insert("x-amz-copy-source", self.copy_source(from));
         // S3 honours it since 2025; what does not know it copies in any case.
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         self.sign(request)

@@ -1,8 +1,12 @@
-//! Uploads in parts on S3: `ListMultipartUploads`, `ListParts`, `AbortMultipartUpload`.
+//! Uploads in parts on S3: `ListMultipartUploads`, `ListParts`, `CreateMultipartUpload`, `UploadPartCopy`,
+//! `CompleteMultipartUpload`, `AbortMultipartUpload`.
 
-use http::Method;
+use std::ops::Range;
 
-use super::super::dialect::{Malformed, Signed, encode_path, encode_query, request};
+use http::header::{CONTENT_TYPE, IF_NONE_MATCH};
+use http::{HeaderValue, Method};
+
+use super::super::dialect::{Malformed, Signed, encode_path, encode_query, range_header, request};
 use super::super::parts::{Begun, Multipart, PartPage, UploadMarker, UploadPage};
 use super::super::xml::{self, Element};
 use super::{S3, number};
@@ -34,7 +38,7 @@ impl Multipart for S3 {
             match element {
                 Element::Opens(name) => {
                     depth += 1;
-                    is_list |= name == b"ListMultipartUploadsResult";
+                    is_list |= is_answer(name, b"ListMultipartUploads");
                     if name == b"Upload" {
                         (key, id, initiated) = (None, None, None);
                     }
@@ -78,8 +82,7 @@ impl Multipart for S3 {
         let (mut size_bytes, mut modified, mut is_list) = (None, None, false);
         xml::read(body, |element| {
             match element {
-                // The second is what moto says.
-                Element::Opens(b"ListPartsResult" | b"ListPartsResponse") => is_list = true,
+                Element::Opens(name) if is_answer(name, b"ListParts") => is_list = true,
                 Element::Opens(b"Part") => (size_bytes, modified) = (None, None),
                 Element::Opens(_) => {}
                 Element::Closes(name, content, _) => match name {
@@ -102,9 +105,83 @@ impl Multipart for S3 {
         if is_list { Ok(()) } else { Err(Malformed("the store's answer is no listing of parts")) }
     }
 
+    fn create_upload<'a>(&'a self, key: &'a [u8]) -> Signed<'a> {
+        let mut request = request(Method::POST, &self.url(key, &[("uploads", b"")]), Vec::new());
+        // What the registry's driver writes.
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        self.sign(request)
+    }
+
+    fn read_created(&self, body: &[u8]) -> Result<String, Malformed> {
+        let id = last_text(body, b"InitiateMultipartUpload", b"UploadId")?;
+        id.ok_or(Malformed("the store does not say what a multipart upload is called"))
+    }
+
+    fn copy_part<'a>(
+        &'a self,
+        from: &'a [u8],
+        to: &'a [u8],
+        id: &'a str,
+        number: u32,
+        range: &Range<u64>,
+    ) -> Signed<'a> {
+        let number = number.to_string();
+        let url = self.url(to, &[("partNumber", number.as_bytes()), ("uploadId", id.as_bytes())]);
+        let mut request = request(Method::PUT, &url, Vec::new());
+        let headers = request.headers_mut();
+        headers.insert("x-amz-copy-source", self.copy_source(from));
+        headers.insert("x-amz-copy-source-range", range_header(range));
+        self.sign(request)
+    }
+
+    fn read_copied_part(&self, body: &[u8]) -> Result<String, Malformed> {
+        last_text(body, b"CopyPart", b"ETag")?.ok_or(Malformed("the store does not say that a part was copied"))
+    }
+
+    fn complete_upload<'a>(&'a self, key: &'a [u8], id: &'a str, etags: &[String]) -> Signed<'a> {
+        let mut body = b"<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">".to_vec();
+        for (number, etag) in (1..).zip(etags) {
+            body.extend_from_slice(format!("<Part><PartNumber>{number}</PartNumber><ETag>").as_bytes());
+            xml::escape(etag.as_bytes(), &mut body);
+            body.extend_from_slice(b"</ETag></Part>");
+        }
+        body.extend_from_slice(b"</CompleteMultipartUpload>");
+        let mut request = request(Method::POST, &self.url(key, &[("uploadId", id.as_bytes())]), body);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        // S3 honours it since 2024; what does not know it completes in any case.
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        self.sign(request)
+    }
+
+    fn is_completed(&self, body: &[u8]) -> bool {
+        last_text(body, b"CompleteMultipartUpload", b"ETag").is_ok_and(|etag| etag.is_some())
+    }
+
     fn abort_upload<'a>(&'a self, key: &'a [u8], id: &'a str) -> Signed<'a> {
         self.sign(request(Method::DELETE, &self.url(key, &[("uploadId", id.as_bytes())]), Vec::new()))
     }
+}
+
+/// Whether an element is the root of an answer of success: `…Result`, or `…Response`, as moto has it.
+fn is_answer(name: &[u8], operation: &[u8]) -> bool {
+    name.strip_prefix(operation).is_some_and(|rest| matches!(rest, b"Result" | b"Response"))
+}
+
+/// The text of an element in an answer of success; nothing where it has none or is no such answer.
+fn last_text(body: &[u8], operation: &[u8], wanted: &[u8]) -> Result<Option<String>, Malformed> {
+    let (mut is_success, mut found) = (false, None);
+    xml::read(body, |element| {
+        match element {
+            Element::Opens(name) => is_success |= is_answer(name, operation),
+            Element::Closes(name, text, _) if name == wanted => {
+                found = Some(String::from_utf8_lossy(text).into_owned());
+            }
+            Element::Closes(..) => {}
+        }
+        Ok(())
+    })?;
+    Ok(found.filter(|text| is_success && !text.is_empty()))
 }
 
 #[cfg(test)]
@@ -129,6 +206,20 @@ mod tests {
             let broken = body.replace(from, to);
             assert!(s3().read_uploads(broken.as_bytes(), &mut UploadPage::default()).is_err(), "{from}");
         }
+    }
+
+    #[test]
+    fn what_is_no_success_is_none() {
+        let created =
+            "<InitiateMultipartUploadResult><Key>k</Key><UploadId>1.x</UploadId></InitiateMultipartUploadResult>";
+        assert_eq!(s3().read_created(created.as_bytes()).unwrap(), "1.x");
+        let copied = "<CopyPartResult><LastModified>x</LastModified><ETag>&quot;a&quot;</ETag></CopyPartResult>";
+        assert_eq!(s3().read_copied_part(copied.as_bytes()).unwrap(), "\"a\"");
+        let done = "<CompleteMultipartUploadResult><ETag>&quot;a-1&quot;</ETag></CompleteMultipartUploadResult>";
+        assert!(s3().is_completed(done.as_bytes()) && !s3().is_completed(&done.as_bytes()[..done.len() - 1]));
+        let failed = b"<Error><Code>InternalError</Code><ETag>a</ETag><UploadId>1</UploadId></Error>";
+        assert!(s3().read_created(failed).is_err() && s3().read_copied_part(failed).is_err());
+        assert!(!s3().is_completed(failed) && !s3().is_completed(b""));
     }
 
     #[test]
