@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     )
     from regsweep.library import open_store as open
     from regsweep.safety import GUARDS
-    from regsweep.uploads import RemovedUploads, Upload, Uploads, remove_uploads
+    from regsweep.uploads import MultipartUpload, RemovedUploads, Upload, Uploads, remove_uploads
     from regsweep.verify import Finding, Verification, VerifyProgress
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "Keeper",
     "LockedError",
     "Marks",
+    "MultipartUpload",
     "Note",
     "OutputError",
     "PlanError",
@@ -143,7 +144,7 @@ __all__ = [
 ]
 
 _ERRORS = [name for name in __all__ if name.endswith("Error") or name == "GuardRefused"]
-_OF_UPLOADS = ("RemovedUploads", "Upload", "Uploads", "remove_uploads")
+_OF_UPLOADS = ("MultipartUpload", "RemovedUploads", "Upload", "Uploads", "remove_uploads")
 _OF_LOOKING = (
     "Aside",
     "AsideExplanation",

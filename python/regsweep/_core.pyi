@@ -115,7 +115,8 @@ class Store:
 
         Args:
             options: ``provider``, ``bucket`` and ``root``; then, of each only what is set, ``endpoint``,
-                ``verify_tls``, ``user_agent``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
+                ``verify_tls``, ``user_agent``, ``copied_whole_bytes`` (what is larger is copied in parts, on S3),
+                ``copied_part_bytes``; for S3 ``region``, ``access_key_id``, ``secret_access_key``,
                 ``session_token``, ``path_style``; for Google ``service_account_key`` (JSON) or
                 ``service_account_path``; for Azure ``account``, ``credentials``, ``access_key``,
                 ``sas_token``, ``client_id``, ``tenant_id``, ``client_secret``, ``leading_slash``.
@@ -973,12 +974,39 @@ class Upload:
         """The RFC 3339 text of its ``startedat``; ``None`` where that is missing or no time."""
     @property
     def last_write(self) -> datetime:
-        """When the newest of its files was written (of its directory, where it has none); UTC."""
+        """When the newest of its files, or of the parts of one, was written (its directory, where it has none); UTC."""
     @property
-    def size_bytes(self) -> int: ...
+    def size_bytes(self) -> int:
+        """Of its files and their parts together."""
+    @property
+    def multipart(self) -> list[MultipartUpload]:
+        """What is to be its ``data``, as S3 keeps it: mostly one. Elsewhere there is none."""
     @property
     def strange(self) -> list[str]:
         """What is in it that the registry does not write. It keeps the upload from ever being stale."""
+
+@final
+class MultipartUpload:
+    """A multipart upload of S3 that is not finished."""
+
+    @property
+    def key(self) -> str:
+        """The file that it is to become, below the storage root. Several may be for the same."""
+    @property
+    def id(self) -> str:
+        """What S3 calls it."""
+    @property
+    def initiated(self) -> datetime:
+        """When it was begun, by the store's clock; UTC."""
+    @property
+    def last_write(self) -> datetime:
+        """When its newest part came; where it has none, when it was begun. UTC."""
+    @property
+    def size_bytes(self) -> int:
+        """Of its parts together."""
+    @property
+    def is_known(self) -> bool:
+        """Whether the registry or regsweep writes such. Any other is never stale."""
 
 @final
 class Uploads:
@@ -992,8 +1020,13 @@ class Uploads:
         """By repository, the oldest first."""
     @property
     def notes(self) -> list[Note]: ...
+    @property
+    def multipart(self) -> list[MultipartUpload]:
+        """Multipart uploads that belong to none of them, by key."""
     def stale(self, older_than_seconds: float) -> list[Upload]:
         """Those that were started, and last written to, longer ago."""
+    def stale_multipart(self, older_than_seconds: float) -> list[MultipartUpload]:
+        """Those multipart uploads that belong to no upload and were begun, and last written to, longer ago."""
 
 @final
 class RemovedUploads:
@@ -1003,8 +1036,11 @@ class RemovedUploads:
     def upload_count(self) -> int:
         """How many are gone."""
     @property
+    def multipart_count(self) -> int:
+        """How many multipart uploads that belonged to none were aborted."""
+    @property
     def size_bytes(self) -> int:
-        """Their size."""
+        """The size of both."""
     @property
     def left_count(self) -> int:
         """How many were left because they went on meanwhile."""

@@ -9,12 +9,15 @@
 
 An upload is stale when it was started, and last written to, longer ago than some age: by default the registry's own, at
 which its ``maintenance.uploadpurging`` would take it (which looks at the start alone).
+
+On S3 there may be multipart uploads that belong to no upload any more: a registry that purges uploads itself forgets
+them. They are listed, and go, by the same age.
 """
 
 from __future__ import annotations
 
 from regsweep import _core
-from regsweep._core import RemovedUploads, Upload
+from regsweep._core import MultipartUpload, RemovedUploads, Upload
 from regsweep.config import DEFAULT_UPLOAD_AGE_SECONDS
 from regsweep.errors import StorageError, UploadAgeError
 from regsweep.units import seconds_of
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from regsweep.callbacks import ProgressCallback
     from regsweep.config import RegistryConfig
 
-__all__ = ["RemovedUploads", "Upload", "Uploads", "list_uploads", "remove_uploads"]
+__all__ = ["MultipartUpload", "RemovedUploads", "Upload", "Uploads", "list_uploads", "remove_uploads"]
 
 
 class Uploads:
@@ -52,6 +55,11 @@ class Uploads:
         return self._core.all
 
     @property
+    def multipart(self) -> list[MultipartUpload]:
+        """Multipart uploads of S3 that belong to none of them, by key."""
+        return self._core.multipart
+
+    @property
     def notes(self) -> list[Note]:
         """Odd things that are left alone, and uploads of which nobody knows when they were started."""
         return self._core.notes
@@ -66,6 +74,17 @@ class Uploads:
             UploadAgeError: no age is given, and the registry has none.
         """
         return self._core.stale(self._age_seconds(older_than))
+
+    def stale_multipart(self, older_than: timedelta | float | None = None) -> list[MultipartUpload]:
+        """The multipart uploads without an upload that were begun, and last written to, longer ago.
+
+        Args:
+            older_than: the age, a number is seconds; by default that of the registry.
+
+        Raises:
+            UploadAgeError: no age is given, and the registry has none.
+        """
+        return self._core.stale_multipart(self._age_seconds(older_than))
 
     def _age_seconds(self, older_than: timedelta | float | None) -> float:
         if older_than is not None:
@@ -97,7 +116,9 @@ def list_uploads(
 def remove_uploads(
     uploads: Uploads, *, older_than: timedelta | float | None = None, progress: ProgressCallback | None = None
 ) -> RemovedUploads:
-    """Removes the stale ones of the uploads. Each is looked at again right before; one that goes on is left.
+    """Removes the stale ones of the uploads, and aborts the stale ones of the multipart uploads without one.
+
+    Each is looked at again right before; one that goes on is left.
 
     A failed removal never stops the rest: look at ``failures`` of the result. Running again is always safe.
 

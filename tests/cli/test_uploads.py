@@ -250,6 +250,7 @@ def test_the_json_has_all_of_it(storage: Storage) -> None:
     result = result_of(storage.root, "--purge")
     assert result["removed"] == {
         "upload_count": 1,
+        "multipart_count": 0,
         "size_bytes": 1025,
         "left_count": 0,
         "gone_count": 0,

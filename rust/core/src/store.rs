@@ -230,6 +230,22 @@ pub type ReadVisitor<'a> = dyn Fn(usize, usize, Content<'_>) -> Result<()> + Syn
 /// Receives outcomes of removals: index of the group, index in the group, outcome. Nothing stops.
 pub type RemoveVisitor<'a> = dyn Fn(usize, usize, Result<Removal>) + Sync + 'a;
 
+/// A multipart upload that nobody has finished: what is to be a file, in parts. S3 keeps it apart from files, and no listing
+/// of those shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultipartUpload {
+    /// The file that it is to become. Several may be for the same.
+    pub key: Key,
+    /// What the store calls it.
+    pub id: String,
+    /// When it was begun, by the store's clock.
+    pub initiated: SystemTime,
+    /// When its newest part came; where it has none, when it was begun. Never before that.
+    pub last_write: SystemTime,
+    /// The sizes of its parts together.
+    pub size_bytes: u64,
+}
+
 /// How a store gets things out of the registry's way, so that they can come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetsAside {
@@ -309,6 +325,16 @@ pub trait List: Sync {
         self.stat(groups, control, visit)
     }
 
+    /// Finds the multipart uploads of the files named, and of all files below the directories named, by key. No place may
+    /// lie below another. Nothing where the store keeps none; always a look of its own.
+    ///
+    /// # Errors
+    /// The first failure of a listing.
+    fn multipart_uploads(&self, places: &[Key], control: &Control) -> Result<Vec<MultipartUpload>> {
+        let _ = places;
+        control.check().map(|()| Vec::new())
+    }
+
     /// Finds when each directory last gained or lost an entry; nothing for one that does not exist.
     ///
     /// # Errors
@@ -374,6 +400,9 @@ pub struct Renames {
     pub to: Place,
 }
 
+/// Receives outcomes of aborts: index of the multipart upload, outcome. Nothing stops.
+pub type AbortVisitor<'a> = dyn Fn(usize, Result<Removal>) + Sync + 'a;
+
 /// What became of something that was to be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renamed {
@@ -409,4 +438,15 @@ pub trait Remove: Sync {
     /// # Errors
     /// Only [`Kind::Cancelled`](crate::error::Kind::Cancelled).
     fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>>;
+
+    /// Aborts multipart uploads: their parts are removed, and they can no longer become files. Each outcome goes to the
+    /// visitor; no failure stops the rest.
+    ///
+    /// # Errors
+    /// Only [`Kind::Cancelled`](crate::error::Kind::Cancelled): what was not yet visited was not aborted.
+    fn abort(&self, uploads: &[MultipartUpload], control: &Control, visit: &AbortVisitor<'_>) -> Result<()> {
+        // Whoever keeps none has shown none.
+        (0..uploads.len()).for_each(|index| visit(index, Ok(Removal::Absent)));
+        control.check()
+    }
 }

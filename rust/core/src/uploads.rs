@@ -13,8 +13,12 @@
 //! `startedat` is the last file to go: what an interrupted run leaves is still an upload of that age. A request that
 //! comes in between ends in an error of the registry (it compares the length of `data` with what it told the client,
 //! and a blob with its digest), and the client begins anew.
+//!
+//! On S3 the registry's driver keeps `data` as a multipart upload until the push is complete: it is a part of the upload
+//! like any file, and the first to go. Those that belong to no upload have a list of their own (`multipart`).
 
 mod files;
+mod multipart;
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -26,8 +30,9 @@ use crate::layout::distribution as layout;
 use crate::progress::Control;
 use crate::remove::Failure;
 use crate::scan::{collect, directory_times, find_uploads};
-use crate::store::{Entry, EntryKind, Group, Holder, Key, List, Read, Removal, Remove};
+use crate::store::{Entry, EntryKind, Group, Holder, Key, List, MultipartUpload, Read, Removal, Remove};
 use files::{Found, Place, examine};
+pub use multipart::Stray;
 
 /// When an upload was started, as its `startedat` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +52,13 @@ pub struct Upload {
     pub id: String,
     /// When it was started; nothing where that cannot be read. (The registry never purges such an upload.)
     pub started: Option<Started>,
-    /// When the newest of its files was written; where it has none, when its directory was changed.
+    /// When the newest of its files, or of the parts of one, was written; where it has none, when its directory was
+    /// changed.
     pub last_write: SystemTime,
-    /// The sizes of its files together.
+    /// The sizes of its files and their parts together.
     pub size_bytes: u64,
+    /// What is to be its `data`, where the store keeps that in parts: mostly one.
+    pub multipart: Vec<MultipartUpload>,
     /// What is in its directory that the registry does not write.
     pub strange: Vec<Key>,
     /// When its directory was changed.
@@ -79,6 +87,8 @@ impl Upload {
 pub struct Uploads {
     /// By repository, the oldest first.
     pub uploads: Vec<Upload>,
+    /// Multipart uploads that belong to none of them, by key.
+    pub strays: Vec<Stray>,
     /// What was odd.
     pub notes: Vec<Note>,
 }
@@ -88,7 +98,9 @@ pub struct Uploads {
 pub struct RemovedUploads {
     /// How many are gone.
     pub upload_count: usize,
-    /// Their sizes in bytes.
+    /// How many multipart uploads that belonged to none were aborted.
+    pub multipart_count: usize,
+    /// The sizes of both in bytes.
     pub size_bytes: u64,
     /// How many were left because they were no longer as old, or held something strange.
     pub left_count: usize,
@@ -100,11 +112,22 @@ pub struct RemovedUploads {
     pub interrupted: bool,
 }
 
+impl RemovedUploads {
+    fn freed(&mut self, size_bytes: u64, control: &Control) {
+        self.size_bytes += size_bytes;
+        Control::count(&control.counters.removed, 1);
+        control.counters.freed_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+    }
+}
+
 /// Lists the uploads of all repositories.
 ///
 /// # Errors
 /// Any failure to list, look or read; a symbolic link in the place of a directory of repositories.
 pub fn list(store: &(impl List + Read), control: &Control) -> Result<Uploads> {
+    // Before the look at their files: the registry writes `startedat` first, so that what belongs to none by then is left
+    // over, and not just being begun.
+    let mut multipart = multipart::find_all(store, control)?;
     store.survey(&[Key::new(layout::REPOSITORIES)], control)?;
     let (repositories, mut notes) = find_uploads(store, control)?;
     let directories: Vec<Key> = repositories.iter().map(|repository| uploads_of(repository)).collect();
@@ -123,7 +146,7 @@ pub fn list(store: &(impl List + Read), control: &Control) -> Result<Uploads> {
     }
     let mut uploads = Vec::with_capacity(places.len());
     for portion in places.chunks(PORTION) {
-        for found in examine(store, portion, control)?.into_iter().flatten() {
+        for found in examine(store, portion, &mut multipart, control)?.into_iter().flatten() {
             note_oddities(&found, &mut notes);
             uploads.push(found.upload);
         }
@@ -131,16 +154,19 @@ pub fn list(store: &(impl List + Read), control: &Control) -> Result<Uploads> {
     for alike in uploads.chunk_by_mut(|one, other| one.repository == other.repository) {
         alike.sort_by(|one, other| began(one).cmp(&began(other)).then_with(|| one.id.cmp(&other.id)));
     }
+    let strays = multipart::strays(multipart);
+    notes.extend(strays.iter().filter_map(Stray::note));
     notes.sort();
-    Ok(Uploads { uploads, notes })
+    Ok(Uploads { uploads, strays, notes })
 }
 
-/// Removes those of the uploads that are still stale when their turn comes.
+/// Removes those of the uploads, and aborts those of the strays, that are still stale when their turn comes.
 ///
 /// No failure stops the rest.
 pub fn remove(
     store: &(impl List + Read + Remove),
     uploads: &[Upload],
+    strays: &[Stray],
     cutoff: SystemTime,
     control: &Control,
 ) -> RemovedUploads {
@@ -148,9 +174,8 @@ pub fn remove(
     for upload in uploads {
         let place = [Place { repository: upload.repository.clone(), id: upload.id.clone() }];
         let directory = uploads_of(&upload.repository).join(&upload.id);
-        let looked = control.check().and_then(|()| store.survey(&[directory], control));
-        let outcome = looked.and_then(|()| examine(store, &place, control)).and_then(|mut found| {
-            match found.pop().flatten() {
+        let outcome = look(store, &place, directory, control).and_then(|found| {
+            match found {
                 None => removed.gone_count += 1,
                 Some(found) if !found.upload.is_stale(cutoff) => removed.left_count += 1,
                 Some(found) => remove_one(store, &found, &mut removed, control)?,
@@ -161,12 +186,21 @@ pub fn remove(
             Ok(()) => {}
             Err(error) if error.kind() == Kind::Cancelled => {
                 removed.interrupted = true;
-                break;
+                return removed;
             }
             Err(error) => removed.failures.push(Failure { key: error.key().clone(), error }),
         }
     }
+    multipart::remove(store, strays, cutoff, &mut removed, control);
     removed
+}
+
+/// Looks at one upload once more.
+fn look(store: &(impl List + Read), place: &[Place; 1], directory: Key, control: &Control) -> Result<Option<Found>> {
+    control.check()?;
+    let mut multipart = multipart::find(store, &[directory.join(layout::DATA)], control)?;
+    store.survey(&[directory], control)?;
+    Ok(examine(store, place, &mut multipart, control)?.pop().flatten())
 }
 
 /// Uploads looked at together.
@@ -198,7 +232,7 @@ fn note_oddities(found: &Found, notes: &mut Vec<Note>) {
     }
 }
 
-/// Removes the files of one upload, `startedat` last, then its directories. Ends where one of them stays.
+/// Removes what there is of one upload: parts, files, `startedat` last, then its directories. Ends where any of it stays.
 fn remove_one(
     store: &(impl List + Remove),
     found: &Found,
@@ -207,6 +241,15 @@ fn remove_one(
 ) -> Result<()> {
     let Found { upload, files } = found;
     let key = upload.key();
+    let aborted = multipart::abort(store, &upload.multipart, control)?.into_iter().zip(&upload.multipart);
+    let failed = |(outcome, part): (Result<_>, &MultipartUpload)| {
+        outcome.err().map(|error| Failure { key: part.key.clone(), error })
+    };
+    let failures: Vec<Failure> = aborted.filter_map(failed).collect();
+    if !failures.is_empty() {
+        removed.failures.extend(failures);
+        return Ok(());
+    }
     for groups in [files.written_later(), files.started_at.iter().cloned().collect()] {
         let failures = remove_files(store, &groups, control)?;
         if !failures.is_empty() {
@@ -231,9 +274,7 @@ fn remove_one(
         return Err(Error::new(Kind::Changed, "remove", &key, detail));
     }
     removed.upload_count += 1;
-    removed.size_bytes += upload.size_bytes;
-    Control::count(&control.counters.removed, 1);
-    control.counters.freed_bytes.fetch_add(upload.size_bytes, Ordering::Relaxed);
+    removed.freed(upload.size_bytes, control);
     Ok(())
 }
 

@@ -56,7 +56,7 @@ fn uploads(store: &(impl List + Read)) -> Uploads {
 }
 
 fn purge(store: &(impl List + Read + Remove)) -> RemovedUploads {
-    remove(store, &uploads(store).uploads, cutoff(), &Control::default())
+    remove(store, &uploads(store).uploads, &[], cutoff(), &Control::default())
 }
 
 fn stale(store: &MemoryStore) -> Vec<String> {
@@ -71,7 +71,7 @@ fn place_of(upload: &Upload) -> String {
 fn an_upload_is_listed_with_what_its_files_say() {
     let store = MemoryStore::new();
     put(&store, "library/app", 1, started() + DAY);
-    let Uploads { uploads, notes } = uploads(&store);
+    let Uploads { uploads, notes, .. } = uploads(&store);
     let [upload] = &uploads[..] else { panic!("one upload") };
     assert_eq!((upload.repository.as_slice(), upload.id.clone()), (&b"library/app"[..], id(1)));
     let start = upload.started.as_ref().unwrap();
@@ -83,7 +83,7 @@ fn an_upload_is_listed_with_what_its_files_say() {
 
 #[test]
 fn an_empty_registry_has_no_uploads() {
-    let Uploads { uploads, notes } = uploads(&MemoryStore::new());
+    let Uploads { uploads, notes, .. } = uploads(&MemoryStore::new());
     assert!(uploads.is_empty());
     assert_eq!(notes[0].reason, "there are no repositories");
 }
@@ -206,7 +206,7 @@ fn an_upload_that_goes_on_after_the_listing_is_left() {
     let listed = uploads(&store).uploads;
     store.write(format!("{place}/data"), "more", young());
     store.take(self::place("app", 3));
-    let removed = remove(&store, &listed, cutoff(), &Control::default());
+    let removed = remove(&store, &listed, &[], cutoff(), &Control::default());
     assert_eq!((removed.upload_count, removed.left_count, removed.gone_count), (1, 1, 1));
     assert!(removed.failures.is_empty());
     assert_eq!(uploads(&store).uploads.iter().map(place_of).collect::<Vec<_>>(), [place]);
@@ -222,7 +222,7 @@ fn a_start_that_is_just_being_written_is_read_again() {
     let script = |operation, _: &Key| {
         (operation == Operation::Read && reads.fetch_add(1, Ordering::Relaxed) == 0).then_some(Fault::Short(0))
     };
-    let removed = remove(&Faulty::new(store, script), &listed, cutoff(), &Control::default());
+    let removed = remove(&Faulty::new(store, script), &listed, &[], cutoff(), &Control::default());
     assert_eq!((removed.upload_count, removed.left_count, reads.into_inner()), (0, 1, 2));
 }
 
@@ -255,7 +255,7 @@ fn a_wish_to_stop_ends_between_two_uploads() {
     let listed = uploads(&store).uploads;
     let control = Control::default();
     control.stop();
-    let removed = remove(&store, &listed, cutoff(), &control);
+    let removed = remove(&store, &listed, &[], cutoff(), &control);
     assert!(removed.interrupted);
     assert_eq!((removed.upload_count, stale(&store).len()), (0, 5));
 }
@@ -361,7 +361,7 @@ proptest! {
         let store = Faulty::new(store, script);
         if let Ok(found) = list(&store, &Control::default()) {
             // However much was said to be stale before: what counts is the look right before the removal.
-            let removed = remove(&store, &found.uploads, cutoff(), &Control::default());
+            let removed = remove(&store, &found.uploads, &[], cutoff(), &Control::default());
             let left = store.inner().files();
             prop_assert!(before.difference(&left).all(|key| may_go.contains(key)), "{:?}", removed);
         } else {

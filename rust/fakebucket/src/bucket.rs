@@ -8,7 +8,7 @@ use crate::listing::Listed;
 use crate::made_up::MadeUp;
 use crate::moment::Moment;
 use crate::object::{Content, Object, Version};
-use crate::uploads::Uploads;
+use crate::uploads::{Upload, UploadedPart, Uploads};
 
 /// Whether a bucket keeps what is written over and deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -196,6 +196,26 @@ impl Contents {
     /// Writes an object.
     pub fn put(&mut self, key: &[u8], object: Object, modified: Moment, number: u64) -> Version {
         self.push(key, Some(object), modified, number)
+    }
+
+    /// Begins an upload in parts at a time of one's own, with parts that came at theirs.
+    pub fn begin_upload(
+        &mut self,
+        key: &[u8],
+        id: &str,
+        started: Moment,
+        parts: impl IntoIterator<Item = (Content, Moment)>,
+    ) {
+        let parts =
+            parts.into_iter().map(|(content, modified)| UploadedPart { modified, ..UploadedPart::new(content) });
+        let parts = (1..).zip(parts).collect();
+        let upload = Upload { started, described: Object::default(), parts };
+        self.uploads.by_key.insert((key.to_owned(), id.to_owned()), upload);
+    }
+
+    /// Key and id of all uploads in parts that are under way.
+    pub fn uploads(&self) -> impl Iterator<Item = (&[u8], &str)> {
+        self.uploads.by_key.keys().map(|(key, id)| (key.as_slice(), id.as_str()))
     }
 
     /// Deletes as S3 does without a version: puts a marker on top where versions are kept, or else removes.

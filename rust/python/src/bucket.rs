@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use regsweep_core::store::bucket::{AzureKeys, GcsKeys, Options, Provider, Secret};
+use regsweep_core::store::bucket::{AzureKeys, Copying, GcsKeys, Options, Provider, Secret};
 
 /// Takes options out of a mapping, one by one, so that those which nobody has taken can be named.
 struct Source<'py>(Bound<'py, PyDict>);
@@ -53,6 +53,11 @@ pub(crate) fn options(mapping: &Bound<'_, PyDict>) -> PyResult<Options> {
     options.endpoint = source.text("endpoint")?;
     options.verify_tls = source.take("verify_tls")?.unwrap_or(true);
     options.user_agent = source.text("user_agent")?;
+    let Copying { whole_bytes, part_bytes } = options.copying;
+    options.copying = Copying {
+        whole_bytes: source.take("copied_whole_bytes")?.unwrap_or(whole_bytes),
+        part_bytes: source.take("copied_part_bytes")?.unwrap_or(part_bytes),
+    };
     source.end()?;
     Ok(options)
 }

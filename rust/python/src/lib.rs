@@ -53,7 +53,7 @@ mod _core {
     #[pymodule_export]
     use crate::synthetic::generate_store;
     #[pymodule_export]
-    use crate::uploads::{RemovedUploads, Upload, Uploads, remove_uploads};
+    use crate::uploads::{MultipartUpload, RemovedUploads, Upload, Uploads, remove_uploads};
     #[pymodule_export]
     use crate::usage::{QuarantineUsage, RepositoryUsage, TagUsage, Usage, measure_usage};
     #[pymodule_export]

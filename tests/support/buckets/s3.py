@@ -111,6 +111,20 @@ class S3Server(BucketServer):
             query["key-marker"] = _text(page, "NextKeyMarker")
             query["version-id-marker"] = _text(page, "NextVersionIdMarker")
 
+    def multipart_uploads(self, bucket: str) -> list[tuple[str, str]]:
+        """Key and id of every multipart upload that is not finished, of one page of them."""
+        page = self._list(bucket, {"uploads": ""})
+        return [(_text(entry, "Key"), _text(entry, "UploadId")) for entry in page.iter("Upload")]
+
+    def begin_multipart(self, bucket: str, key: str, *parts: bytes) -> str:
+        """Begins a multipart upload and sends parts of it; gives back its id."""
+        begun = ElementTree.fromstring(self.client.send("POST", _path(bucket, key), {"uploads": ""}).body)
+        upload_id = next(element.text or "" for element in begun.iter() if element.tag.endswith("UploadId"))
+        for number, content in enumerate(parts, 1):
+            query = {"uploadId": upload_id, "partNumber": str(number)}
+            self.client.send("PUT", _path(bucket, key), query, content)
+        return upload_id
+
     def _list(self, bucket: str, query: dict[str, str]) -> ElementTree.Element:
         page = ElementTree.fromstring(self.client.send("GET", f"/{bucket}", query).body)
         for element in page.iter():

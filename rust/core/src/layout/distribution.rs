@@ -104,6 +104,23 @@ pub fn is_upload_id(name: &[u8]) -> bool {
     [8, 4, 4, 4, 12].into_iter().all(matches) && groups.next().is_none()
 }
 
+/// The repository and UUID of the upload whose `data` this is.
+pub fn parse_upload_data(key: &Key) -> Option<(Key, &[u8])> {
+    let path = key.as_bytes().strip_suffix(DATA.as_bytes())?.strip_suffix(b"/")?;
+    let (directory, id) = path.split_at(memchr::memrchr(b'/', path)?);
+    let repository = directory.strip_suffix(UPLOADS.as_bytes())?.strip_suffix(b"/")?;
+    let repository = Key::new(repository).strip_prefix(&Key::new(REPOSITORIES))?;
+    (is_upload_id(&id[1..]) && !repository.as_bytes().is_empty()).then_some((repository, &id[1..]))
+}
+
+/// Whether it is the place of a blob's content.
+pub fn is_blob_data(key: &Key) -> bool {
+    let (holder, leaf) = key.split_last();
+    let (directory, hex) = holder.split_last();
+    let digest = parse_blob_prefix(&directory).and_then(|(algorithm, _)| Digest::from_hex(algorithm, hex));
+    leaf == DATA.as_bytes() && digest.is_some_and(|digest| blob(&digest) == holder)
+}
+
 /// Whether the name is a hash state's: an offset in bytes.
 pub fn is_offset(name: &[u8]) -> bool {
     (1..=19).contains(&name.len()) && name.iter().all(u8::is_ascii_digit)
@@ -168,6 +185,36 @@ mod tests {
         }
         assert!(is_offset(b"0") && is_offset(b"9223372036854775807"));
         assert!(!is_offset(b"") && !is_offset(b"-1") && !is_offset(b"10.0f3a.tmp") && !is_offset(&[b'0'; 20]));
+    }
+
+    #[test]
+    fn what_is_written_in_parts_is_told_by_its_place() {
+        let id = "01a20754-e05f-7328-9a1a-92aea8b45b2f";
+        let data = |path: &str| {
+            let key = Key::new(path);
+            parse_upload_data(&key).map(|(repository, id)| (repository.to_string(), id.to_vec()))
+        };
+        let upload = format!("{REPOSITORIES}/a/b/_uploads/{id}");
+        assert_eq!(data(&format!("{upload}/data")), Some(("a/b".to_owned(), id.as_bytes().to_vec())));
+        for other in [
+            format!("{upload}/startedat"),
+            format!("{REPOSITORIES}/_uploads/{id}/data"),
+            format!("{REPOSITORIES}/a/_layers/{id}/data"),
+            format!("{REPOSITORIES}/a_uploads/{id}/data"),
+            format!("{REPOSITORIES}/a/_uploads/other/data"),
+            format!("{REPOSITORIES}/a/_uploads/data"),
+            format!("elsewhere/a/_uploads/{id}/data"),
+            "data".to_owned(),
+        ] {
+            assert_eq!(data(&other), None, "{other}");
+        }
+        let blob = blob(&Digest::of(Algorithm::Sha256, b""));
+        assert!(is_blob_data(&blob.join(DATA)));
+        let elsewhere = blob.to_string().replace("/e3/", "/e4/");
+        let aside = format!(".regsweep/run/tree/{blob}");
+        for other in [blob.to_string(), format!("{elsewhere}/data"), format!("{aside}/data"), format!("{blob}/link")] {
+            assert!(!is_blob_data(&Key::new(&other)), "{other}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use super::bucket::Bucket;
 use super::cached::Cached;
 use super::fs::FsStore;
 use super::{
-    Group, Holder, Key, List, ListVisitor, Nature, Read, ReadVisitor, Remove, RemoveVisitor, RenameVisitor, Renames,
-    StatVisitor, TimeVisitor,
+    AbortVisitor, Group, Holder, Key, List, ListVisitor, MultipartUpload, Nature, Read, ReadVisitor, Remove,
+    RemoveVisitor, RenameVisitor, Renames, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Result};
 use crate::progress::Control;
@@ -50,6 +50,10 @@ impl List for AnyStore {
         each!(self, store => store.stat_as_told(groups, control, visit))
     }
 
+    fn multipart_uploads(&self, places: &[Key], control: &Control) -> Result<Vec<MultipartUpload>> {
+        each!(self, store => store.multipart_uploads(places, control))
+    }
+
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
         each!(self, store => store.directory_times(directories, control, visit))
     }
@@ -72,5 +76,9 @@ impl Remove for AnyStore {
 
     fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>> {
         each!(self, store => store.remove_empty(groups, control))
+    }
+
+    fn abort(&self, uploads: &[MultipartUpload], control: &Control, visit: &AbortVisitor<'_>) -> Result<()> {
+        each!(self, store => store.abort(uploads, control, visit))
     }
 }

@@ -15,6 +15,7 @@
 mod azure;
 mod client;
 mod clock;
+mod copies;
 mod dialect;
 mod gcs;
 mod hidden;
@@ -25,6 +26,7 @@ mod multipart;
 mod objects;
 mod options;
 mod page;
+mod parts;
 mod record;
 mod removal;
 mod s3;
@@ -41,12 +43,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 pub use client::{Patience, Requests};
+pub use copies::Copying;
 pub use dialect::Condition;
 pub use options::{AzureKeys, DEFAULT_JOBS, GcsKeys, Options, Provider, Secret, Unusable};
 
 use super::{
-    Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, Nature, Page, Read, ReadVisitor, Removal,
-    Remove, RemoveVisitor, RenameVisitor, Renames, SetsAside, Stat, StatVisitor, TimeVisitor,
+    AbortVisitor, Content, Entries, EntryKind, Group, Holder, Key, List, ListVisitor, MultipartUpload, Nature, Page,
+    Read, ReadVisitor, Removal, Remove, RemoveVisitor, RenameVisitor, Renames, SetsAside, Stat, StatVisitor,
+    TimeVisitor,
 };
 use crate::error::{Error, Kind, Result};
 use crate::layout::{distribution as layout, quarantine};
@@ -71,6 +75,7 @@ pub struct Bucket {
     /// What it may be.
     spellings: [Vec<u8>; 2],
     jobs: usize,
+    copying: Copying,
     looked: RwLock<Option<Arc<Looked>>>,
     /// The last look, although something was changed since: what is hidden is hidden as it was seen.
     seen: RwLock<Option<Arc<Looked>>>,
@@ -141,6 +146,7 @@ impl Bucket {
             root,
             spellings,
             jobs,
+            copying: options.copying,
             looked: RwLock::default(),
             seen: RwLock::default(),
             aside: Mutex::default(),
@@ -441,6 +447,11 @@ impl List for Bucket {
         }
     }
 
+    fn multipart_uploads(&self, places: &[Key], control: &Control) -> Result<Vec<MultipartUpload>> {
+        self.settle(control)?;
+        self.find_multipart(places, control)
+    }
+
     /// A bucket's directory has the time of what was written last of all that is in it.
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
         self.settle(control)?;
@@ -557,5 +568,10 @@ impl Remove for Bucket {
     /// There are no empty directories in a bucket.
     fn remove_empty(&self, _groups: &[Group], control: &Control) -> Result<Vec<Error>> {
         control.check().map(|()| Vec::new())
+    }
+
+    fn abort(&self, uploads: &[MultipartUpload], control: &Control, visit: &AbortVisitor<'_>) -> Result<()> {
+        self.settle(control)?;
+        self.abort_all(uploads, control, visit)
     }
 }

@@ -9,8 +9,8 @@ mod directory;
 pub use directory::Directory;
 
 use super::{
-    Content, Group, Holder, Key, List, ListVisitor, Nature, Read, ReadVisitor, Remove, RemoveVisitor, RenameVisitor,
-    Renames, StatVisitor, TimeVisitor,
+    AbortVisitor, Content, Group, Holder, Key, List, ListVisitor, MultipartUpload, Nature, Read, ReadVisitor, Remove,
+    RemoveVisitor, RenameVisitor, Renames, StatVisitor, TimeVisitor,
 };
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -147,6 +147,10 @@ impl<S: List> List for Cached<S> {
         self.store.stat_as_told(groups, control, visit)
     }
 
+    fn multipart_uploads(&self, places: &[Key], control: &Control) -> Result<Vec<MultipartUpload>> {
+        self.store.multipart_uploads(places, control)
+    }
+
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
         self.store.directory_times(directories, control, visit)
     }
@@ -163,6 +167,10 @@ impl<S: Remove> Remove for Cached<S> {
 
     fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>> {
         self.store.remove_empty(groups, control)
+    }
+
+    fn abort(&self, uploads: &[MultipartUpload], control: &Control, visit: &AbortVisitor<'_>) -> Result<()> {
+        self.store.abort(uploads, control, visit)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::{
-    Content, Group, Holder, Key, List, ListVisitor, Names, Nature, Page, Read, ReadVisitor, Remove, RemoveVisitor,
-    RenameVisitor, Renames, StatVisitor, TimeVisitor,
+    AbortVisitor, Content, Group, Holder, Key, List, ListVisitor, MultipartUpload, Names, Nature, Page, Read,
+    ReadVisitor, Remove, RemoveVisitor, RenameVisitor, Renames, StatVisitor, TimeVisitor,
 };
 use crate::error::{Error, Result};
 use crate::progress::Control;
@@ -98,6 +98,10 @@ impl<S: List, F: Fn(Operation, &Key) -> Option<Fault> + Sync> List for Faulty<S,
         })
     }
 
+    fn multipart_uploads(&self, places: &[Key], control: &Control) -> Result<Vec<MultipartUpload>> {
+        self.store.multipart_uploads(places, control)
+    }
+
     fn directory_times(&self, directories: &[Key], control: &Control, visit: &TimeVisitor<'_>) -> Result<()> {
         self.store.directory_times(directories, control, &|index, modified| {
             let key = &directories[index];
@@ -163,5 +167,9 @@ impl<S: Remove, F: Fn(Operation, &Key) -> Option<Fault> + Sync> Remove for Fault
 
     fn remove_empty(&self, groups: &[Group], control: &Control) -> Result<Vec<Error>> {
         self.store.remove_empty(groups, control)
+    }
+
+    fn abort(&self, uploads: &[MultipartUpload], control: &Control, visit: &AbortVisitor<'_>) -> Result<()> {
+        self.store.abort(uploads, control, visit)
     }
 }

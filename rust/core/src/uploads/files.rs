@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use super::multipart::ByKey;
 use super::{Started, Upload, uploads_of};
 use crate::digest::Algorithm;
 use crate::error::Result;
@@ -54,8 +55,13 @@ pub(super) fn one_name(directory: &Key, name: &str) -> Group {
     Group { directory: directory.clone(), names: [name].into_iter().collect(), leaf: "" }
 }
 
-/// Looks at uploads; nothing for one that is gone.
-pub(super) fn examine(store: &(impl List + Read), places: &[Place], control: &Control) -> Result<Vec<Option<Found>>> {
+/// Looks at uploads, and takes what is theirs of the multipart uploads; nothing for one that is gone.
+pub(super) fn examine(
+    store: &(impl List + Read),
+    places: &[Place],
+    multipart: &mut ByKey,
+    control: &Control,
+) -> Result<Vec<Option<Found>>> {
     let keys: Vec<Key> = places.iter().map(|place| uploads_of(&place.repository).join(&place.id)).collect();
     let mut listed = list_files(store, &keys, control)?;
     list_hash_states(store, &keys, &mut listed, control)?;
@@ -85,12 +91,15 @@ pub(super) fn examine(store: &(impl List + Read), places: &[Place], control: &Co
     let found = listed.into_iter().enumerate().map(|(index, files)| {
         let (mut files, directory_modified) = (files?, times[index]?);
         let Place { repository, id } = &places[index];
+        let multipart = multipart.remove(&keys[index].join(layout::DATA)).unwrap_or_default();
+        let newest = multipart.iter().map(|upload| upload.last_write).chain(newest[index]).max();
         let upload = Upload {
             repository: repository.clone(),
             id: id.clone(),
             started: started[index].take(),
-            last_write: newest[index].unwrap_or(directory_modified),
-            size_bytes: sizes_bytes[index],
+            last_write: newest.unwrap_or(directory_modified),
+            size_bytes: sizes_bytes[index] + multipart.iter().map(|upload| upload.size_bytes).sum::<u64>(),
+            multipart,
             strange: std::mem::take(&mut files.strange),
             directory_modified,
             unsettled: files.unsettled,

@@ -51,7 +51,7 @@ pub struct Requests {
     pub put: AtomicU64,
     /// Copies within the bucket.
     pub copy: AtomicU64,
-    /// Removals, each of one key or many.
+    /// Removals, each of one key or many, and aborts of multipart uploads.
     pub remove: AtomicU64,
     /// Those of all kinds that the store refused because there were too many.
     pub throttled: AtomicU64,
@@ -67,6 +67,7 @@ pub(super) enum Purpose {
     Put,
     Copy,
     Remove,
+    Abort,
 }
 
 impl Purpose {
@@ -78,6 +79,7 @@ impl Purpose {
             Self::Put => "write",
             Self::Copy => "copy",
             Self::Remove => "remove",
+            Self::Abort => "abort",
         }
     }
 }
@@ -178,6 +180,11 @@ impl Client {
         }
     }
 
+    /// Sends a request once, whether the run is to end or not, and whatever comes of it: for what tidies up.
+    pub(super) fn send_once<'a>(&'a self, purpose: Purpose, make: impl Fn() -> Signed<'a>) {
+        let _ = self.try_once(purpose, &Control::default(), &make, &mut |_| Reading::Done(()), 1);
+    }
+
     fn try_once<'a, T>(
         &'a self,
         purpose: Purpose,
@@ -192,7 +199,7 @@ impl Client {
             Purpose::Get => &self.requests.get,
             Purpose::Put => &self.requests.put,
             Purpose::Copy => &self.requests.copy,
-            Purpose::Remove => &self.requests.remove,
+            Purpose::Remove | Purpose::Abort => &self.requests.remove,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let answer = self.wait_for(self.exchange(make()), control)?;

@@ -12,6 +12,7 @@ use object_store::client::{HttpRequest, HttpRequestBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::page::{Page, Query};
+use super::parts::Multipart;
 use super::versions::Versions;
 
 /// An answer, read to its end.
@@ -104,6 +105,11 @@ pub(super) trait Dialect: fmt::Debug + Send + Sync {
 
     /// Where regsweep can use what the service keeps of removed objects: how.
     fn versions(&self) -> Option<&dyn Versions> {
+        None
+    }
+
+    /// Where the service keeps uploads in parts that nobody has finished: how it is asked for them.
+    fn multipart(&self) -> Option<&dyn Multipart> {
         None
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! look    what is there, and what is in its place?     one listing for each, or what the last look has shown
-//! copy    what is not there yet                        one request each
+//! copy    what is not there yet                        one request each, or one for each part (`copies`)
 //! remove  what was copied                              by the thousand
 //! ```
 //!
@@ -12,9 +12,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::client::{Purpose, Reading};
 use super::dialect::{Doomed, KeyOutcome};
-use super::{Bucket, is_missing_key, walk};
+use super::{Bucket, walk};
 use crate::error::{Error, Kind, Result};
 use crate::key::Key;
 use crate::parallel::for_each;
@@ -181,28 +180,7 @@ impl Bucket {
 
     /// Copies one object; tells whether nothing was in the way.
     fn copy_object(&self, object: &Object, control: &Control) -> Result<bool> {
-        let (from, to) = (self.full(&object.from), self.full(&object.to));
-        let dialect = self.client().dialect();
-        let copied = self.client().send(
-            Purpose::Copy,
-            &object.from,
-            control,
-            || dialect.copy(&from, &to),
-            |answer| {
-                match answer.status.as_u16() {
-                    // S3 says "200" before it has copied, and then whether it has.
-                    200 if !dialect.explain(&answer.body).0.is_empty() => Reading::Again("the copy failed".to_owned()),
-                    200..300 => Reading::Done(Some(true)),
-                    409 | 412 => Reading::Done(None),
-                    404 if is_missing_key(&dialect.explain(&answer.body).0) => Reading::Done(Some(false)),
-                    _ => Reading::Refused,
-                }
-            },
-        )?;
-        if copied == Some(false) {
-            let detail = "it was there a moment ago, and is not now";
-            return Err(Error::new(Kind::Changed, "move", &object.from, detail));
-        }
+        self.copy(object, control)?;
         // Also where an answer was lost, and the request that was sent again found the copy of the first.
         let there = self.stat_now(&object.to, control)?;
         match there {

@@ -12,6 +12,7 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 
 use super::azure::Azure;
 use super::client::Patience;
+use super::copies::Copying;
 use super::dialect::Dialect;
 use super::gcs::Gcs;
 use super::s3::S3;
@@ -130,6 +131,8 @@ pub struct Options {
     pub patience: Patience,
     /// The manifest of an inventory report that stands in for a listing of blobs: `s3://bucket/key`, or a path.
     pub inventory: Option<String>,
+    /// How large objects are copied.
+    pub copying: Copying,
 }
 
 /// Requests under way at once where nobody says how many: a LIST or GET takes some 30 ms, and S3 takes 5,500 reads a
@@ -154,6 +157,7 @@ impl Options {
             max_requests_per_second: None,
             patience: Patience::default(),
             inventory: None,
+            copying: Copying::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Amazon S3 and what speaks its language: `ListObjectsV2`, `GetObject`, `DeleteObjects`, signed by AWS's version 4.
 
+mod multipart;
 mod versions;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use super::dialect::{
     range_header, request,
 };
 use super::page::{Page, Query, Start, md5_of_etag};
+use super::parts::Multipart;
 use super::versions::Versions;
 use super::xml::{self, Element};
 use crate::rfc3339;
@@ -36,6 +38,12 @@ pub(super) struct S3 {
 impl S3 {
     pub(super) fn new(base: String, bucket: String, region: String, credentials: AwsCredentialProvider) -> Self {
         Self { base, bucket, region, credentials }
+    }
+
+    /// The header that names what is copied.
+    fn copy_source(&self, from: &[u8]) -> HeaderValue {
+        let source = format!("/{}/{}", self.bucket, encode_path(from));
+        source.parse().expect("encoded text is a header's value")
     }
 
     fn sign(&self, mut request: HttpRequest) -> Signed<'_> {
@@ -123,9 +131,8 @@ impl Dialect for S3 {
 
     fn copy<'a>(&'a self, from: &'a [u8], to: &'a [u8]) -> Signed<'a> {
         let mut request = request(Method::PUT, &format!("{}/{}", self.base, encode_path(to)), Vec::new());
-        let source = format!("/{}/{}", self.bucket, encode_path(from));
         let headers = request.headers_mut();
-        headers.insert("x-amz-copy-source", source.parse().expect("encoded text is a header's value"));
+        headers.insert("x-amz-copy-source", self.copy_source(from));
         // S3 honours it since 2025; what does not know it copies in any case.
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         self.sign(request)
@@ -202,6 +209,10 @@ impl Dialect for S3 {
         Some(self)
     }
 
+    fn multipart(&self) -> Option<&dyn Multipart> {
+        Some(self)
+    }
+
     fn explain(&self, body: &[u8]) -> (String, String) {
         xml::error(body)
     }
@@ -257,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    fn s3() -> S3 {
+    pub(super) fn s3() -> S3 {
         let credential = AwsCredential { key_id: "k".into(), secret_key: "s".into(), token: Some("t".into()) };
         S3::new(
             "http://127.0.0.1:1/b".into(),
