@@ -14,13 +14,14 @@ from regsweep.apply import Applied
 from regsweep.policy import load
 from regsweep.policy.selection import by_policy
 from regsweep.quarantine import Confirmed, PurgedRuns, Registries, Waiting
+from regsweep.set_aside import Wanted
 from support import documents
 from support.documents import Descriptor
 from support.registry import Registry
 from support.store_builder import TOP
 
-SetAside: TypeAlias = Literal["copy", "delete-marker"]
-"""How something is set aside in a bucket: copied, or hidden by a delete marker where versions are kept."""
+SetAside: TypeAlias = Wanted | Literal["delete-marker"]
+"""How things are set aside; in a bucket that keeps versions they may be hidden by delete markers."""
 
 MONTH_SECONDS = 30 * 86400.0
 AT_ONCE = Waiting(settle=0)
@@ -103,18 +104,21 @@ def make_plan(
     return file
 
 
-def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: SetAside = "copy") -> Applied:
-    """Applies, and says that it was a minute ago: a registry that is started now is one that was started since.
-
-    Args:
-        set_aside: how, in a bucket; on a filesystem it is always by a move.
-    """
+def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: SetAside = "auto") -> Applied:
+    """Applies, and says that it was a minute ago: a registry that is started now is one that was started since."""
     store = opened(store)
-    if set_aside == "delete-marker":
-        store.core.hide_for(plan.read_head(file).id)
-    applied = apply.apply(store, file, clock=lambda: time.time() - 60)
+    applied = apply.apply(store, file, set_aside=way(store, file, set_aside), clock=lambda: time.time() - 60)
     assert not applied.failures
     return applied
+
+
+def way(store: regsweep.Store, file: Path, set_aside: SetAside) -> Wanted:
+    """How the application of a plan has to be told to set things aside."""
+    if set_aside != "delete-marker":
+        return set_aside
+    # Until `apply` does so itself: what would go into the run's quarantine as a copy is hidden.
+    store.core.hide_for(plan.read_head(file).id)
+    return "copy"
 
 
 def confirm(store: Path | regsweep.Store, waiting: Waiting = AT_ONCE) -> Confirmed:
@@ -126,7 +130,7 @@ def confirm(store: Path | regsweep.Store, waiting: Waiting = AT_ONCE) -> Confirm
 
 def purge(store: Path | regsweep.Store, registries: Registries) -> PurgedRuns:
     """Purges, and sees that the quarantine is gone."""
-    purged = quarantine.purge(opened(store), older_than=0, registries=registries)
+    purged = quarantine.purge(opened(store), older_than=0, settle=0, registries=registries)
     assert purged.purged
     assert not purged.failures
     return purged
