@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from support.buckets import BucketServer
 from support.clients import Clients
-from support.cycle import SetAside
 from support.documents import OCI_MANIFEST
 from support.place import ROOT, Place
 from support.registry import NotThere, Refused, Registry
@@ -17,8 +16,9 @@ from support.scenario import Image, blobs_among
 from support.servers import Server
 
 from regsweep import plan
+from regsweep.set_aside import Wanted
 
-PLACES: list[tuple[str, int, SetAside]] = [
+PLACES: list[tuple[str, int, Wanted]] = [
     ("versitygw", 2, "condemn"),
     ("versitygw", 3, "copy"),
     ("azurite", 3, "copy"),

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from support.buckets import BucketServer
-from support.cycle import SetAside
 from support.in_use import InUse
 from support.load import PASSING, TAGS
 from support.servers import Server
+
+from regsweep.set_aside import Wanted
 
 PUSHES = 5
 CLIENTS = 4
@@ -19,7 +20,7 @@ CLIENTS = 4
 # what that loses. Whatever a tag leads to that does not pass has to be there all the same.
 LASTING = [tag for tag in TAGS if tag is not None and not tag.startswith(PASSING)]
 
-PLACES: list[tuple[str, int, SetAside, Sequence[str | None], int]] = [
+PLACES: list[tuple[str, int, Wanted, Sequence[str | None], int]] = [
     ("versitygw", 2, "copy", LASTING, 2),
     ("versitygw", 3, "copy", LASTING, 2),
     ("azurite", 3, "copy", LASTING, 1),
@@ -48,4 +49,3 @@ def test_nothing_is_lost_that_was_pushed_with_success(in_use: tuple[InUse, int])
         use.cycle(PUSHES)
         assert use.lost() == {}
     assert use.counts["set aside"] + use.counts["condemned"]
-    print(use.counts, use.load.counts, use.flights.longest)

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import regsweep
 from regsweep import apply, plan, quarantine
@@ -19,9 +18,6 @@ from support import documents
 from support.documents import Descriptor
 from support.registry import Registry
 from support.store_builder import TOP
-
-SetAside: TypeAlias = Wanted | Literal["delete-marker"]
-"""How things are set aside; in a bucket that keeps versions they may be hidden by delete markers."""
 
 MONTH_SECONDS = 30 * 86400.0
 AT_ONCE = Waiting(settle=0)
@@ -104,21 +100,11 @@ def make_plan(
     return file
 
 
-def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: SetAside = "auto") -> Applied:
+def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: Wanted = "auto") -> Applied:
     """Applies, and says that it was a minute ago: a registry that is started now is one that was started since."""
-    store = opened(store)
-    applied = apply.apply(store, file, set_aside=way(store, file, set_aside), clock=lambda: time.time() - 60)
+    applied = apply.apply(opened(store), file, set_aside=set_aside, clock=lambda: time.time() - 60)
     assert not applied.failures
     return applied
-
-
-def way(store: regsweep.Store, file: Path, set_aside: SetAside) -> Wanted:
-    """How the application of a plan has to be told to set things aside."""
-    if set_aside != "delete-marker":
-        return set_aside
-    # Until `apply` does so itself: what would go into the run's quarantine as a copy is hidden.
-    store.core.hide_for(plan.read_head(file).id)
-    return "copy"
 
 
 def confirm(store: Path | regsweep.Store, waiting: Waiting = AT_ONCE) -> Confirmed:

@@ -20,7 +20,7 @@ from regsweep.errors import StorageError
 from regsweep.policy import load as load_policy
 from regsweep.policy.selection import by_policy
 from regsweep.quarantine import Registries, Waiting
-from support.cycle import SetAside, way
+from regsweep.set_aside import Wanted
 from support.ledger import Ledger
 from support.load import PASSING, REPOSITORIES, TAGS, Flights, Load, Watched
 from support.servers import Cache, Server
@@ -52,7 +52,7 @@ class InUse:
     cache: Cache
     flights: Flights
     load: Load
-    set_aside_by: SetAside = "auto"
+    set_aside_by: Wanted = "auto"
     counts: Counter[str] = field(default_factory=Counter)
 
     @staticmethod
@@ -64,7 +64,7 @@ class InUse:
         clients: int,
         indexes: bool = True,
         tags: Sequence[str | None] = TAGS,
-        set_aside_by: SetAside = "auto",
+        set_aside_by: Wanted = "auto",
     ) -> InUse:
         """A registry that runs, with clients that wait for ``with load``."""
         flights = Flights()
@@ -99,8 +99,9 @@ class InUse:
         planned.write(self.plan_file)
         self.load.ledger.collected(planned.head.cutoff)
         self.load.work(4)
-        wanted = way(store, self.plan_file, self.set_aside_by)
-        applied = self.unless_changed(lambda: apply.apply(store, self.plan_file, permanent=permanent, set_aside=wanted))
+        applied = self.unless_changed(
+            lambda: apply.apply(store, self.plan_file, permanent=permanent, set_aside=self.set_aside_by)
+        )
         assert not applied.failures
         self.counts["set aside"] += applied.removed.blob_count
         self.counts["condemned"] += applied.condemned.totals.blobs if applied.condemned else 0

@@ -11,8 +11,9 @@ import regsweep
 from regsweep import quarantine
 from regsweep.apply import Applied
 from regsweep.quarantine import Confirmed, PurgedRuns, Registries, Undone
+from regsweep.set_aside import Wanted
 from support.buckets import BucketServer
-from support.cycle import SetAside, apply_plan, confirm, make_plan, next_second, purge
+from support.cycle import apply_plan, confirm, make_plan, next_second, purge
 from support.registry import Registry
 from support.servers import Server
 
@@ -30,7 +31,7 @@ class Place:
     buckets: BucketServer
     bucket: str
     server: Server
-    set_aside: SetAside
+    set_aside: Wanted
     directory: Path
 
     @property
