@@ -1,4 +1,4 @@
-"""Registries on buckets, filled by skopeo, umoci and oras, collected by regsweep: what has to stay can be pulled again."""
+"""Registries on buckets, filled by skopeo and oras, collected by regsweep: what has to stay can be pulled again."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from command import run
 from jsonschema import Draft202012Validator
 from support.buckets import Versitygw
 from support.condemned import ROOT, Condemning, rows_of
+from support.cycle import next_second
 from tiny_store import TinyStore
 
 
@@ -123,7 +124,7 @@ def test_a_nightly_run_condemns_nothing_twice_and_purges_what_is_old_enough(plac
     assert place.registry() == before
     # Another night, another repository: only what is new is condemned.
     place.server.put(place.bucket, f"{ROOT}/docker/registry/v2/blobs/sha256/00/{'0' * 64}/data", b"orphan")
-    place.next_second()
+    next_second()
     third = place.nightly()
     assert "condemned 6 B (1 blob)" in third.stdout
     assert "6.3 KiB (4 manifests, 16 layer links, 20 blobs) more had been condemned before" in third.stdout

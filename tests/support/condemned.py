@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from regsweep.library import Catalog
 from regsweep.policy.choice import Choice
 from regsweep.policy.selection import by_function
 from support.buckets import BucketServer
+from support.cycle import next_second
 from support.shaped_store import make_store, objects_of
 from support.store_builder import TOP
 
@@ -30,15 +30,8 @@ class Condemning:
         self.bucket = server.fresh_bucket(versioning=versioning)
         self.directory = directory
         server.put_all(self.bucket, objects_of(make_store(repositories=2, images=4), ROOT))
-        self.next_second()
+        next_second()
         self.url = server.url(self.bucket, ROOT)
-
-    def next_second(self) -> None:
-        """What was written until now is older than what a plan calls young: plans count in whole seconds, and no server
-        lets its clients choose an object's time."""
-        now = int(time.time())
-        while int(time.time()) <= now:
-            time.sleep(0.05)
 
     def open(self) -> regsweep.Store:
         return regsweep.open(self.url, environment=self.server.environment(), cache=False)

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import regsweep
 from regsweep import apply, plan, quarantine
@@ -14,13 +13,11 @@ from regsweep.apply import Applied
 from regsweep.policy import load
 from regsweep.policy.selection import by_policy
 from regsweep.quarantine import Confirmed, PurgedRuns, Registries, Waiting
+from regsweep.set_aside import Wanted
 from support import documents
 from support.documents import Descriptor
 from support.registry import Registry
 from support.store_builder import TOP
-
-SetAside: TypeAlias = Literal["copy", "delete-marker"]
-"""How something is set aside in a bucket: copied, or hidden by a delete marker where versions are kept."""
 
 MONTH_SECONDS = 30 * 86400.0
 AT_ONCE = Waiting(settle=0)
@@ -103,16 +100,9 @@ def make_plan(
     return file
 
 
-def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: SetAside = "copy") -> Applied:
-    """Applies, and says that it was a minute ago: a registry that is started now is one that was started since.
-
-    Args:
-        set_aside: how, in a bucket; on a filesystem it is always by a move.
-    """
-    store = opened(store)
-    if set_aside == "delete-marker":
-        store.core.hide_for(plan.read_head(file).id)
-    applied = apply.apply(store, file, clock=lambda: time.time() - 60)
+def apply_plan(store: Path | regsweep.Store, file: Path, *, set_aside: Wanted = "auto") -> Applied:
+    """Applies, and says that it was a minute ago: a registry that is started now is one that was started since."""
+    applied = apply.apply(opened(store), file, set_aside=set_aside, clock=lambda: time.time() - 60)
     assert not applied.failures
     return applied
 
@@ -126,7 +116,7 @@ def confirm(store: Path | regsweep.Store, waiting: Waiting = AT_ONCE) -> Confirm
 
 def purge(store: Path | regsweep.Store, registries: Registries) -> PurgedRuns:
     """Purges, and sees that the quarantine is gone."""
-    purged = quarantine.purge(opened(store), older_than=0, registries=registries)
+    purged = quarantine.purge(opened(store), older_than=0, settle=0, registries=registries)
     assert purged.purged
     assert not purged.failures
     return purged

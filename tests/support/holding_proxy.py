@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from support.buckets import BucketServer
@@ -51,8 +51,9 @@ class HoldingProxy(CountingProxy):
         with self._guard:
             self._wanted, self._passing, self._held = (kind, text), after, Future()
         answer = self._executor.submit(action)
-        done, _ = wait([answer, self._held], TIMEOUT_SECONDS, FIRST_COMPLETED)
-        assert self._held in done, f"it does not come as far as the request: {answer}"
+        futures: list[Future[Any]] = [answer, self._held]
+        wait(futures, TIMEOUT_SECONDS, FIRST_COMPLETED)
+        assert self._held.done(), f"it does not come as far as the request: {answer}"
         return answer
 
     def go_on(self) -> None:
@@ -66,11 +67,10 @@ class HoldingProxy(CountingProxy):
     def holds_back(self, request: Counted, release: Callable[[], object]) -> bool:
         """The first one that is wanted."""
         with self._guard:
-            if (
-                self._wanted is None
-                or self._wanted[0] != request.kind
-                or self._wanted[1] not in unquote(request.target)
-            ):
+            if self._wanted is None:
+                return False
+            kind, text = self._wanted
+            if request.kind != kind or text not in unquote(request.target):
                 return False
             if self._passing:
                 self._passing -= 1

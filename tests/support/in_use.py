@@ -7,7 +7,8 @@ is too short for would be lost, and what it is long enough for is not waited for
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +20,9 @@ from regsweep.errors import StorageError
 from regsweep.policy import load as load_policy
 from regsweep.policy.selection import by_policy
 from regsweep.quarantine import Registries, Waiting
+from regsweep.set_aside import Wanted
 from support.ledger import Ledger
-from support.load import PASSING, REPOSITORIES, Flights, Load, Watched
+from support.load import PASSING, REPOSITORIES, TAGS, Flights, Load, Watched
 from support.servers import Cache, Server
 
 T = TypeVar("T")
@@ -40,6 +42,8 @@ class InUse:
     """A registry in use; what is counted of cycles, by what it is.
 
     Attributes:
+        set_aside_by: how, where there is a choice. What is condemned is purged while no client does anything: nothing
+            else is promised of that.
         counts: what was set aside, what came back and when, how often the store had changed while it was looked at.
     """
 
@@ -48,16 +52,28 @@ class InUse:
     cache: Cache
     flights: Flights
     load: Load
+    set_aside_by: Wanted = "auto"
     counts: Counter[str] = field(default_factory=Counter)
 
     @staticmethod
-    def of(server: Server, cache: Cache, directory: Path, *, clients: int, indexes: bool = True) -> InUse:
+    def of(
+        server: Server,
+        cache: Cache,
+        directory: Path,
+        *,
+        clients: int,
+        indexes: bool = True,
+        tags: Sequence[str | None] = TAGS,
+        set_aside_by: Wanted = "auto",
+    ) -> InUse:
         """A registry that runs, with clients that wait for ``with load``."""
         flights = Flights()
         ledger = Ledger(REPOSITORIES, PASSING)
-        load = Load(ledger, lambda: Watched(server.registry.address, flights), clients=clients, indexes=indexes)
+        load = Load(
+            ledger, lambda: Watched(server.registry.address, flights), clients=clients, indexes=indexes, tags=tags
+        )
         (directory / "policy.yml").write_text(POLICY)
-        return InUse(directory, server, cache, flights, load)
+        return InUse(directory, server, cache, flights, load, set_aside_by)
 
     def open(self) -> regsweep.Store:
         """The storage, by the registry's own configuration, as each command opens it anew."""
@@ -83,9 +99,12 @@ class InUse:
         planned.write(self.plan_file)
         self.load.ledger.collected(planned.head.cutoff)
         self.load.work(4)
-        applied = self.unless_changed(lambda: apply.apply(store, self.plan_file, permanent=permanent))
+        applied = self.unless_changed(
+            lambda: apply.apply(store, self.plan_file, permanent=permanent, set_aside=self.set_aside_by)
+        )
         assert not applied.failures
         self.counts["set aside"] += applied.removed.blob_count
+        self.counts["condemned"] += applied.condemned.totals.blobs if applied.condemned else 0
         self.counts["tags kept"] += len(applied.removed.kept_tags)
 
     def confirm(self) -> None:
@@ -106,9 +125,12 @@ class InUse:
         if self.cache == "inmemory":
             self.restart()
             self.load.work(4)
-        purged = self.unless_changed(
-            lambda: quarantine.purge(self.open(), older_than=-1e10, registries=Registries(restarted=True))
-        )
+        with self.load.paused() if self.set_aside_by == "condemn" else nullcontext():
+            purged = self.unless_changed(
+                lambda: quarantine.purge(
+                    self.open(), older_than=-1e10, settle=-1e10, registries=Registries(restarted=True)
+                )
+            )
         assert purged.purged
         assert not purged.failures
         if purged.restored is not None:

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -98,15 +98,24 @@ class Load:
         registry: the registry, as it is now; another one after a restart.
         clients: how many there are.
         indexes: whether images for two platforms are pushed as well.
+        tags: what is pushed gets one of these; ``None`` is none, so that only its own link leads to it.
     """
 
     def __init__(
-        self, ledger: Ledger, registry: Callable[[], Registry], *, clients: int, seed: int = 1, indexes: bool = True
+        self,
+        ledger: Ledger,
+        registry: Callable[[], Registry],
+        *,
+        clients: int,
+        seed: int = 1,
+        indexes: bool = True,
+        tags: Sequence[str | None] = TAGS,
     ) -> None:
         self.ledger = ledger
         self.counts: Counter[str] = Counter()
         self._registry = registry
         self._indexes = indexes
+        self._tags = tags
         self._changed = threading.Condition()
         self._busy = 0
         self._closed = self._ended = False
@@ -183,7 +192,7 @@ class Load:
         repository = chance.choice(REPOSITORIES)
         match chance.choices(("push", "index", "delete", "pull"), (70, 10 * self._indexes, 10, 10))[0]:
             case "push":
-                self._push(chance, repository, chance.choice(IMAGES), chance.choice(TAGS))
+                self._push(chance, repository, chance.choice(IMAGES), chance.choice(self._tags))
             case "index":
                 self._push_index(chance, repository)
             case "delete":
@@ -227,7 +236,7 @@ class Load:
         for _ in range(3):
             try:
                 if all(self._push(chance, repository, one, None) for one in index.platforms):
-                    self._put(repository, index.raw, documents.OCI_INDEX, chance.choice(TAGS))
+                    self._put(repository, index.raw, documents.OCI_INDEX, chance.choice(self._tags))
             except (Refused, NotThere):
                 self._count("refused")
             else:
