@@ -25,6 +25,7 @@ __all__ = [
     "Inventory",
     "Keeper",
     "Marks",
+    "MultipartUpload",
     "Note",
     "Plan",
     "Progress",

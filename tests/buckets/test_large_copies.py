@@ -42,7 +42,7 @@ def test_a_large_blob_is_set_aside_and_comes_back_as_it_was(
 
     made = plan.make(store, mode="untagged", min_age=0)
     made.write(tmp_path / "plan")
-    applied = apply.apply(store, tmp_path / "plan")
+    applied = apply.apply(store, tmp_path / "plan", set_aside="copy")
     assert not applied.removed.failures
     digest = digest_of(CONTENT).partition(":")[2]
     (aside,) = (key for key in server.keys(bucket) if digest in key)
