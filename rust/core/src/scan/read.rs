@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
-use super::bulk::{changed, collect};
+use super::bulk::{changed, collect, stat_all};
 use crate::catalog::Quarantine;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use crate::manifest::{MAX_SIZE, Parser, Reference, Role, Shape, looks_like_manif
 use crate::manifests::{Edge, ManifestId, Manifests, State};
 use crate::progress::Control;
 use crate::references::{Span, Writer};
-use crate::store::{Content, Group, Key, List, Read};
+use crate::store::{Content, Group, Key, List, Read, Stat};
 
 /// Reads every manifest that is not read yet, and all that they lead to.
 ///
@@ -96,17 +96,58 @@ fn registry_place(algorithm: Algorithm, prefix: u8) -> (Key, &'static str) {
     (layout::blob_prefix(algorithm, prefix), layout::DATA)
 }
 
+/// Digests in groups of files, and which are in each.
+fn grouped(manifests: &Manifests, ids: &[ManifestId], place: &PlaceOf<'_>) -> (Vec<Group>, Vec<Vec<ManifestId>>) {
+    let mut by_prefix: BTreeMap<(Algorithm, u8), Vec<ManifestId>> = BTreeMap::new();
+    for &id in ids {
+        let digest = manifests.digest(id);
+        by_prefix.entry((digest.algorithm(), digest.prefix())).or_default().push(id);
+    }
+    let (mut groups, mut members) = (Vec::new(), Vec::new());
+    for ((algorithm, byte), alike) in by_prefix {
+        let names = alike.iter().map(|&id| manifests.digest(id).hex());
+        let (directory, leaf) = place(algorithm, byte);
+        groups.extend(Group::split(&directory, leaf, names));
+        members.extend(alike.chunks(Group::SIZE).map(<[ManifestId]>::to_vec));
+    }
+    (groups, members)
+}
+
+/// Those that nobody calls a manifest and that are too large for one, where sizes are known without a look at each: layers
+/// of a build cache, which an index lists like manifests. Reading them would come to the same.
+fn find_large(
+    store: &(impl List + ?Sized),
+    manifests: &Manifests,
+    ids: &[ManifestId],
+    place: &PlaceOf<'_>,
+    control: &Control,
+) -> Result<BTreeSet<ManifestId>> {
+    let mut large = BTreeSet::new();
+    if store.nature().knows_checksums {
+        let unexpected: Vec<ManifestId> = ids.iter().copied().filter(|&id| !manifests.is_expected(id)).collect();
+        let (groups, members) = grouped(manifests, &unexpected, place);
+        for (ids, stats) in members.iter().zip(stat_all(store, &groups, control)?) {
+            let is_large = |stat: Option<Stat>| stat.is_some_and(|stat| stat.size_bytes > MAX_SIZE as u64);
+            large.extend(ids.iter().zip(stats).filter(|(_, stat)| is_large(*stat)).map(|(&id, _)| id));
+        }
+    }
+    Ok(large)
+}
+
 /// Reads manifests, and those that seem damaged once more.
 fn read_twice(
-    store: &(impl Read + ?Sized),
+    store: &(impl List + Read + ?Sized),
     manifests: &Manifests,
     ids: &[ManifestId],
     place: &PlaceOf<'_>,
     control: &Control,
 ) -> Result<Vec<Found>> {
-    let first = read_all(store, manifests, ids, Attempt::First, place, control)?;
+    let large = find_large(store, manifests, ids, place, control)?;
+    let ids: Vec<ManifestId> = ids.iter().copied().filter(|id| !large.contains(id)).collect();
+    let first = read_all(store, manifests, &ids, Attempt::First, place, control)?;
     let second = read_all(store, manifests, &first.doubtful(), Attempt::Second, place, control)?;
-    Ok(first.settled().chain(second.settled()).collect())
+    let blob = |id| Found { id, state: State::Blob, span: Span::default(), leads_to: Vec::new() };
+    Ok(large.into_iter().map(blob).chain(first.settled()).chain(second.settled()).collect())
 }
 
 fn absent(found: &[Found]) -> impl Iterator<Item = ManifestId> {
@@ -161,19 +202,7 @@ fn read_all(
     place: &PlaceOf<'_>,
     control: &Control,
 ) -> Result<Answers> {
-    let mut by_prefix: BTreeMap<(Algorithm, u8), Vec<ManifestId>> = BTreeMap::new();
-    for &id in ids {
-        let digest = manifests.digest(id);
-        by_prefix.entry((digest.algorithm(), digest.prefix())).or_default().push(id);
-    }
-    let mut groups = Vec::new();
-    let mut members: Vec<&[ManifestId]> = Vec::new();
-    for (&(algorithm, byte), alike) in &by_prefix {
-        let names = alike.iter().map(|&id| manifests.digest(id).hex());
-        let (directory, leaf) = place(algorithm, byte);
-        groups.extend(Group::split(&directory, leaf, names));
-        members.extend(alike.chunks(Group::SIZE));
-    }
+    let (groups, members) = grouped(manifests, ids, place);
     let pool: Mutex<Vec<Reader>> = Mutex::default();
     let take = || pool.lock().expect("no thread panics while it holds the pool").pop().unwrap_or_default();
     let give = |reader| pool.lock().expect("no thread panics while it holds the pool").push(reader);
