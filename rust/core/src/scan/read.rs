@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
-use super::bulk::{changed, collect, stat_all};
+use super::bulk::{changed, collect, stat_all_as_told};
 use crate::catalog::Quarantine;
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
@@ -126,7 +126,7 @@ fn find_large(
     if store.nature().knows_checksums {
         let unexpected: Vec<ManifestId> = ids.iter().copied().filter(|&id| !manifests.is_expected(id)).collect();
         let (groups, members) = grouped(manifests, &unexpected, place);
-        for (ids, stats) in members.iter().zip(stat_all(store, &groups, control)?) {
+        for (ids, stats) in members.iter().zip(stat_all_as_told(store, &groups, control)?) {
             let is_large = |stat: Option<Stat>| stat.is_some_and(|stat| stat.size_bytes > MAX_SIZE as u64);
             large.extend(ids.iter().zip(stats).filter(|(_, stat)| is_large(*stat)).map(|(&id, _)| id));
         }
