@@ -15,18 +15,18 @@ a read-only registry. And as 2.8 destroys images for several platforms even at r
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from rows import keep, table
 from support.in_use import InUse
 from support.reference import REGSWEEP, run_reference
 from support.servers import Cache, Redis, Server
@@ -220,13 +220,6 @@ COLUMNS = (
 )
 
 
-def table(rows: list[Row]) -> str:
-    """The rows for people."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "| " + " | ".join("---" for _ in COLUMNS) + " |"]
-    lines += ["| " + " | ".join(str(getattr(row, column)) for column in COLUMNS) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> int:
     """Measures what was asked for; 1 if regsweep has lost anything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -243,12 +236,8 @@ def main() -> int:
         for major in (2, 3):
             for kind in ("none", "redis", "inmemory"):
                 rows.append(measure(major, kind, collector, options, cycles))
-                print(table(rows[-1:]), flush=True)
-                if options.output is not None:
-                    kept = {**vars(options), "output": None, "directory": None}
-                    result = {"options": kept, "rows": [asdict(row) for row in rows]}
-                    options.output.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-                    options.output.with_suffix(".md").write_text(table(rows))
+                print(table(COLUMNS, rows[-1:]), flush=True)
+                keep(options, COLUMNS, rows)
     return int(any(row.lost for row in rows if row.collector == Regsweep.name))
 
 
